@@ -1,0 +1,1 @@
+//! Delta tables: inference tables, windows for monitors, batch scoring.

@@ -1,0 +1,1 @@
+//! HTTP, use cases, the serving data plane, background tasks, notifiers, reports.

@@ -1,0 +1,1 @@
+//! Formulas: column profiles, drift tests, quality metrics. Numbers in, numbers out.

@@ -1,0 +1,1 @@
+//! SQL metadata and artifact bytes: domain values in rows and files.

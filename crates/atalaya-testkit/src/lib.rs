@@ -1,0 +1,1 @@
+//! Fixtures, a fake clock and peers for tests; never shipped.
