@@ -1,1 +1,9 @@
-//! Fixtures, a fake clock and peers for tests; never shipped.
+//! What the tests of every crate share and nobody ships: the repository's fixtures as bytes, and a reader of numpy's
+//! files. Pure crates may not touch files, so their tests come here for them. Everything panics with the path and the
+//! reason, because a test has nothing better to do.
+
+pub mod npy;
+
+mod fixtures;
+
+pub use fixtures::{fixture, fixtures, json, large_fixtures, read, read_folder, text};

@@ -1,0 +1,110 @@
+//! Paths and bytes of the repository's `fixtures/`, and of the larger set that some machines have besides.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Names the folder of the large fixture set; tests that want it skip where it is not set.
+const LARGE_FIXTURES: &str = "ATALAYA_FIXTURES";
+
+/// The repository's `fixtures/` folder.
+#[must_use]
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
+/// One file or folder under `fixtures/`, for example `diabetes/version_1`.
+#[must_use]
+pub fn fixture(relative: &str) -> PathBuf {
+    let path = fixtures().join(relative);
+    assert!(
+        path.exists(),
+        "no fixture `{relative}`: {} does not exist",
+        path.display()
+    );
+    path
+}
+
+/// The bytes of one fixture.
+#[must_use]
+pub fn read(relative: &str) -> Vec<u8> {
+    let path = fixture(relative);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// One fixture as UTF-8 text.
+#[must_use]
+pub fn text(relative: &str) -> String {
+    String::from_utf8(read(relative)).unwrap_or_else(|error| panic!("fixture `{relative}`: {error}"))
+}
+
+/// One fixture as JSON.
+#[must_use]
+pub fn json(relative: &str) -> serde_json::Value {
+    serde_json::from_slice(&read(relative)).unwrap_or_else(|error| panic!("fixture `{relative}`: {error}"))
+}
+
+/// Every file below a folder, by its path relative to that folder with `/` between the parts.
+#[must_use]
+pub fn read_folder(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(current) = open.pop() {
+        let entries = fs::read_dir(&current).unwrap_or_else(|error| panic!("{}: {error}", current.display()));
+        for entry in entries {
+            let path = entry
+                .unwrap_or_else(|error| panic!("{}: {error}", current.display()))
+                .path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let relative = path.strip_prefix(folder).expect("a folder's entries lie below it");
+            let name = relative.to_string_lossy().replace('\\', "/");
+            files.insert(
+                name,
+                fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+            );
+        }
+    }
+    files
+}
+
+/// The large fixture set that `ATALAYA_FIXTURES` names, or `None` after saying that the caller's test is skipped.
+#[must_use]
+pub fn large_fixtures(test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(LARGE_FIXTURES)
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_dir());
+    if folder.is_none() {
+        println!("skipped: {test} needs {LARGE_FIXTURES} to name the folder of the large fixture set");
+    }
+    folder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_models_are_there_with_their_manifests() {
+        for version in 1..=3 {
+            let files = read_folder(&fixture(&format!("diabetes/version_{version}")));
+            assert!(files.contains_key("MLmodel"), "version {version}");
+        }
+        assert_eq!(json("diabetes/manifest.json")["features"][1], "bmi");
+    }
+
+    #[test]
+    fn a_folder_is_read_to_its_leaves() {
+        let files = read_folder(&fixture("diabetes"));
+        assert!(files.contains_key("version_1/model.skops"));
+        assert_eq!(files["reference.csv"], read("diabetes/reference.csv"));
+    }
+
+    #[test]
+    #[should_panic(expected = "no fixture `diabetes/nothing`")]
+    fn a_missing_fixture_is_named() {
+        let _ = fixture("diabetes/nothing");
+    }
+}
