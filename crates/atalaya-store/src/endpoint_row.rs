@@ -1,0 +1,1 @@
+//! Endpoint configurations as stored JSON.

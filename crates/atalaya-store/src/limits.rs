@@ -1,0 +1,1 @@
+//! Lengths of keys and values, as MLflow limits them.
