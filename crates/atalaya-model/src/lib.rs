@@ -1,9 +1,12 @@
-//! Models: the `MLmodel` manifest, signatures, payload formats, and flavors turned into predictors.
 //!
 //! Pure: bytes and record batches in, predictions out. No file, socket, clock or environment.
 
+pub mod files;
+pub mod manifest;
 pub mod predictor;
 pub mod signature;
 
+pub use files::{FilesError, ModelFiles};
+pub use manifest::{FlavorConfig, Manifest, ManifestError};
 pub use predictor::{PredictError, Predictions, Predictor};
-pub use signature::Signature;
+pub use signature::{ColumnSpec, ColumnType, Signature, SignatureError};

@@ -1,0 +1,14 @@
+//! What a request body may look like, and what the answer looks like: bytes → record batch → bytes.
+//!
+//! HTTP, streams, the command line and the Python wheel all read and write payloads here and nowhere else.
+
+mod content_type;
+mod encode;
+mod error;
+pub mod limits;
+mod request;
+
+pub use content_type::ContentType;
+pub use encode::encode_predictions;
+pub use error::{ContentTypeError, MAX_ERROR_BYTES, PayloadError, ValueProblem};
+pub use request::{Request, decode};
