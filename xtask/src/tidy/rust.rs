@@ -1,6 +1,8 @@
 //! Just enough of Rust's syntax for tidy: text with comments and literals blanked out, which lines are tests, where
 //! functions begin and end, what is defined. No parser crate: braces and words suffice, and the build stays small.
 
+use std::ops::Range;
+
 /// One Rust file, read once.
 #[derive(Debug)]
 pub(super) struct Rust {
@@ -81,8 +83,9 @@ impl Rust {
         functions
     }
 
-    /// Types, functions and fields of structs, in order.
+    /// Types, functions and fields of structs, in order; functions that a trait names are not this file's choice.
     pub(super) fn definitions(&self) -> Vec<Definition> {
+        let named_by_traits = trait_impls(&self.code);
         let mut definitions = Vec::new();
         let mut words = words(&self.code).peekable();
         while let Some((_, word)) = words.next() {
@@ -93,6 +96,9 @@ impl Rust {
                 continue;
             };
             let Some(&(at, name)) = words.peek() else { break };
+            if kind == "fn" && named_by_traits.iter().any(|block| block.contains(&at)) {
+                continue;
+            }
             definitions.push(Definition {
                 kind,
                 name: name.to_owned(),
@@ -249,6 +255,20 @@ fn test_items(code: &str) -> Vec<(usize, usize)> {
         .collect()
 }
 
+/// Where the blocks of `impl Trait for Type` are.
+fn trait_impls(code: &str) -> Vec<Range<usize>> {
+    let starts = words(code).filter(|(_, word)| *word == "impl");
+    let blocks = starts.filter_map(|(at, _)| Some((at, item_length(&code[at..])?)));
+    blocks
+        .filter(|(at, length)| {
+            let block = &code[*at..at + length];
+            let head = block.split('{').next().unwrap_or(block);
+            words(head).any(|(_, word)| word == "for")
+        })
+        .map(|(at, length)| at..at + length)
+        .collect()
+}
+
 /// Bytes up to and including the `;` that ends an item or the `}` that closes its body.
 fn item_length(rest: &str) -> Option<usize> {
     let mut depth = 0usize;
@@ -373,6 +393,17 @@ mod tests {
             ("enum", "Kind", 5),
         ];
         assert_eq!(names, expected.map(|(kind, name, line)| (kind, name.to_owned(), line)));
+    }
+
+    #[test]
+    fn functions_that_a_trait_names_are_not_this_file_s_choice() {
+        let file = Rust::parse("impl Store for X {\n fn get_opts() {}\n}\nimpl X {\n fn get_y() {}\n}\n");
+        let names: Vec<_> = file
+            .definitions()
+            .into_iter()
+            .map(|definition| definition.name)
+            .collect();
+        assert_eq!(names, ["get_y"]);
     }
 
     #[test]
