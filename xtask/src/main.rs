@@ -21,7 +21,10 @@ fn main() -> ExitCode {
 }
 
 fn run_tidy() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // Cargo tells where xtask is when it starts it; what was true at compile time may be another clone that shares the
+    // target directory.
+    let xtask = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&xtask).join("..");
     match tidy::check(&root) {
         Ok(findings) if findings.is_empty() => {
             println!("tidy: nothing to mend");

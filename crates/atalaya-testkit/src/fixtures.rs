@@ -7,10 +7,16 @@ use std::path::{Path, PathBuf};
 /// Names the folder of the large fixture set; tests that want it skip where it is not set.
 const LARGE_FIXTURES: &str = "ATALAYA_FIXTURES";
 
-/// The repository's `fixtures/` folder.
+/// The repository's `fixtures/` folder. Cargo tells each test where its crate is when it starts it; what was true when
+/// this crate was compiled may be another clone that shares the target directory.
 #[must_use]
 pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+    let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let start = crate_folder.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    let mut folders = start.ancestors().map(|folder| folder.join("fixtures"));
+    folders
+        .find(|folder| folder.join("README.md").is_file())
+        .unwrap_or_else(|| panic!("no folder above {} has fixtures/README.md", start.display()))
 }
 
 /// One file or folder under `fixtures/`, for example `diabetes/version_1`.
