@@ -69,6 +69,8 @@ fn ruben_gambino(n: u64, nx: f64) -> f64 {
 
 /// Durbin's matrix by Marsaglia, Tsang & Wang (2003), "Evaluating Kolmogorov's distribution", J. Stat. Softw.
 /// 8(18): with `nx = k − h`, element `(k, k)` of `n!/nⁿ Hⁿ`. Costs `O(k³ log n)`; `k` is below 64 in its regimes.
+/// Both matrices are rescaled: SciPy rescales only the base, overflows for large `n` with many bits set and then
+/// answers 0 where the truth is 1 (seen at n = 65 524, x = 0.000248); there we keep the truth.
 fn durbin_cdf(n: u64, x: f64) -> f64 {
     let nx = n as f64 * x;
     let k = nx.ceil() as usize;
@@ -244,17 +246,24 @@ mod tests {
     }
 
     #[test]
-    fn regimes_meet_without_a_step() {
-        for n in [60, 140, 141, 1000] {
-            let size = n as f64;
+    fn regimes_meet_as_closely_as_they_approximate() {
+        // Exact against exact up to 140. Beyond, the Pelz–Good series is good to a few parts in 10⁵ of the tail,
+        // and at 2.2 the doubled one-sided tail counts paths that leave on both sides twice: 2 parts in 10⁶.
+        for (n, tolerance) in [(60, 1e-7), (140, 1e-7), (141, 5e-5), (1000, 5e-6), (50_000, 5e-6)] {
             for bound in [0.754_693_f64, 2.2, 4.0] {
-                let x = (bound / size).sqrt();
+                let x = (bound / n as f64).sqrt();
                 let (left, right) = (kolmogorov_sf(n, x * (1.0 - 1e-9)), kolmogorov_sf(n, x * (1.0 + 1e-9)));
                 assert!(
-                    (left - right).abs() < 2e-6 * left,
+                    (left - right).abs() < tolerance * left,
                     "n {n}, bound {bound}: {left} and {right}"
                 );
             }
         }
+    }
+
+    #[test]
+    fn many_squarings_do_not_overflow() {
+        // 65 535 has sixteen bits set: every one multiplies the power once more.
+        assert!((kolmogorov_sf(65_535, 0.0007) - 1.0).abs() < 1e-14);
     }
 }
