@@ -102,7 +102,10 @@ proptest! {
     }
 
     #[test]
-    fn a_profile_counts_every_row(numbers in vec(proptest::option::of(-3.0..3.0_f64), 0..50), text in vec(proptest::option::of("[a-c]"), 0..50)) {
+    fn a_profile_counts_every_row(
+        numbers in vec(proptest::option::of(-3.0..3.0_f64), 0..50),
+        text in vec(proptest::option::of("[a-c]"), 0..50),
+    ) {
         let sample: NumericSample = numbers.iter().copied().collect();
         let profile = ColumnProfile::of(&Sample::Numeric(sample));
         prop_assert_eq!(profile.count + profile.nulls, numbers.len() as u64);
@@ -133,7 +136,8 @@ proptest! {
         let live = histogram.summary().expect("values");
         prop_assert_eq!(live.count, exact.count);
         prop_assert!(near(live.mean, exact.mean));
-        for (live, exact) in [(live.p50, exact.p50), (live.p90, exact.p90), (live.p95, exact.p95), (live.p99, exact.p99)] {
+        let pairs = [(live.p50, exact.p50), (live.p90, exact.p90), (live.p95, exact.p95), (live.p99, exact.p99)];
+        for (live, exact) in pairs {
             prop_assert!((live - exact).abs() <= RELATIVE_ERROR * exact + 1e-9, "{live} is too far from {exact}");
         }
     }
