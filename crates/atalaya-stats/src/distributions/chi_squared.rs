@@ -8,15 +8,17 @@ use statrs::function::gamma::checked_gamma_ur;
 /// Zero degrees of freedom put all mass at 0, so the answer is 1 at 0 as in `scipy.stats.chi2_contingency`.
 #[must_use]
 pub fn chi_squared_sf(statistic: f64, degrees: u64) -> f64 {
-    if statistic <= 0.0 {
+    // Halved first: half of the smallest double is 0.
+    let half = statistic / 2.0;
+    if half <= 0.0 {
         return 1.0;
     }
-    if degrees == 0 || statistic == f64::INFINITY {
+    if degrees == 0 || half == f64::INFINITY {
         return 0.0;
     }
     // The continued fraction keeps the tail's relative accuracy; 1 − CDF would lose it below 1e-16.
-    checked_gamma_ur(degrees as f64 / 2.0, statistic / 2.0)
-        .unwrap_or(f64::NAN)
+    checked_gamma_ur(degrees as f64 / 2.0, half)
+        .expect("both arguments are positive and finite")
         .clamp(0.0, 1.0)
 }
 
@@ -41,6 +43,8 @@ mod tests {
     #[test]
     fn the_borders_are_certain() {
         assert_eq!(chi_squared_sf(0.0, 3), 1.0);
+        assert_eq!(chi_squared_sf(f64::from_bits(1), 3), 1.0);
+        assert!(chi_squared_sf(f64::NAN, 3).is_nan());
         assert_eq!(chi_squared_sf(1.0, 0), 0.0);
         assert_eq!(chi_squared_sf(f64::INFINITY, 3), 0.0);
     }
