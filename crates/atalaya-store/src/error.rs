@@ -26,8 +26,12 @@ pub enum Noun {
     Token,
     /// A monitor, by name.
     Monitor,
+    /// A result of a monitor, by `monitor/number`.
+    MonitorRun,
     /// A notifier, by name.
     Notifier,
+    /// An alert, by id.
+    Alert,
     /// A notification in the outbox, by number.
     Notification,
 }
@@ -46,7 +50,9 @@ impl Noun {
             Self::Endpoint => "endpoint",
             Self::Token => "token",
             Self::Monitor => "monitor",
+            Self::MonitorRun => "monitor run",
             Self::Notifier => "notifier",
+            Self::Alert => "alert",
             Self::Notification => "notification",
         }
     }

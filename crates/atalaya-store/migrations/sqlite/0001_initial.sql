@@ -10,12 +10,13 @@ CREATE TABLE registered_models (
     next_version BIGINT NOT NULL DEFAULT 1
 );
 CREATE TABLE registered_model_tags (
-    model_id BIGINT NOT NULL REFERENCES registered_models (id) ON DELETE CASCADE,
+    owner_id BIGINT NOT NULL REFERENCES registered_models (id) ON DELETE CASCADE,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
-    PRIMARY KEY (model_id, key)
+    PRIMARY KEY (owner_id, key)
 );
 CREATE TABLE model_versions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     model_id BIGINT NOT NULL REFERENCES registered_models (id) ON DELETE CASCADE,
     version BIGINT NOT NULL,
     stage TEXT NOT NULL,
@@ -30,31 +31,32 @@ CREATE TABLE model_versions (
     status TEXT NOT NULL,
     status_message TEXT NOT NULL DEFAULT '',
     artifact_digest TEXT NOT NULL,
-    PRIMARY KEY (model_id, version),
+    UNIQUE (model_id, version),
+    -- What an alias points at belongs to the alias' own model.
+    UNIQUE (id, model_id),
     -- A version is READY exactly when its files are named.
     CHECK ((status = 'READY') = (artifact_digest <> ''))
 );
 CREATE INDEX model_versions_run ON model_versions (run_id);
 CREATE TABLE model_version_tags (
-    model_id BIGINT NOT NULL,
-    version BIGINT NOT NULL,
+    owner_id BIGINT NOT NULL REFERENCES model_versions (id) ON DELETE CASCADE,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
-    PRIMARY KEY (model_id, version, key),
-    FOREIGN KEY (model_id, version) REFERENCES model_versions (model_id, version) ON DELETE CASCADE
+    PRIMARY KEY (owner_id, key)
 );
 CREATE TABLE model_aliases (
     model_id BIGINT NOT NULL,
     alias TEXT NOT NULL,
-    version BIGINT NOT NULL,
+    version_id BIGINT NOT NULL,
     PRIMARY KEY (model_id, alias),
-    FOREIGN KEY (model_id, version) REFERENCES model_versions (model_id, version) ON DELETE CASCADE
+    FOREIGN KEY (version_id, model_id) REFERENCES model_versions (id, model_id) ON DELETE CASCADE
 );
-CREATE INDEX model_aliases_version ON model_aliases (model_id, version);
+CREATE INDEX model_aliases_version ON model_aliases (version_id);
 
 -- Append-only, and without a foreign key: history outlives what it is about.
 CREATE TABLE stage_history (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
+    model_id BIGINT NOT NULL,
     model_name TEXT NOT NULL,
     version BIGINT NOT NULL,
     from_stage TEXT NOT NULL,
@@ -62,7 +64,8 @@ CREATE TABLE stage_history (
     changed_by TEXT NOT NULL,
     changed_at BIGINT NOT NULL
 );
-CREATE INDEX stage_history_model ON stage_history (model_name, version);
+CREATE INDEX stage_history_model ON stage_history (model_id, version);
+CREATE INDEX stage_history_name ON stage_history (model_name);
 CREATE TRIGGER stage_history_no_update BEFORE UPDATE ON stage_history
 BEGIN SELECT RAISE(ABORT, 'stage_history is append-only'); END;
 CREATE TRIGGER stage_history_no_delete BEFORE DELETE ON stage_history
@@ -77,56 +80,59 @@ CREATE TABLE experiments (
 );
 INSERT INTO experiments (id, name, created_at, updated_at) VALUES (0, 'Default', 0, 0);
 CREATE TABLE experiment_tags (
-    experiment_id BIGINT NOT NULL REFERENCES experiments (id) ON DELETE CASCADE,
+    owner_id BIGINT NOT NULL REFERENCES experiments (id) ON DELETE CASCADE,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
-    PRIMARY KEY (experiment_id, key)
+    PRIMARY KEY (owner_id, key)
 );
 CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL UNIQUE,
     experiment_id BIGINT NOT NULL REFERENCES experiments (id),
     run_name TEXT NOT NULL,
     user_id TEXT NOT NULL,
     status TEXT NOT NULL,
     started_at BIGINT NOT NULL,
     ended_at BIGINT,
-    deleted_at BIGINT
+    deleted_at BIGINT,
+    deleted_with_experiment BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX runs_experiment ON runs (experiment_id, started_at);
 CREATE TABLE run_tags (
-    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    owner_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
-    PRIMARY KEY (run_id, key)
+    PRIMARY KEY (owner_id, key)
 );
 CREATE TABLE params (
-    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    owner_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
-    PRIMARY KEY (run_id, key)
+    PRIMARY KEY (owner_id, key)
 );
 -- SQLite has no NaN: such a value is 0 with not_a_number = 1.
 CREATE TABLE metrics (
-    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    owner_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     key TEXT NOT NULL,
     value DOUBLE PRECISION NOT NULL,
     not_a_number BIGINT NOT NULL,
     logged_at BIGINT NOT NULL,
     step BIGINT NOT NULL,
-    PRIMARY KEY (run_id, key, logged_at, step, value, not_a_number)
+    PRIMARY KEY (owner_id, key, logged_at, step, value, not_a_number)
 );
 CREATE TABLE latest_metrics (
-    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
+    owner_id BIGINT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     key TEXT NOT NULL,
     value DOUBLE PRECISION NOT NULL,
     not_a_number BIGINT NOT NULL,
     logged_at BIGINT NOT NULL,
     step BIGINT NOT NULL,
-    PRIMARY KEY (run_id, key)
+    PRIMARY KEY (owner_id, key)
 );
 
 CREATE TABLE endpoints (
-    id TEXT PRIMARY KEY NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    endpoint_id TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL UNIQUE,
     created_by TEXT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -138,10 +144,10 @@ CREATE TABLE endpoints (
     last_config_version BIGINT NOT NULL
 );
 CREATE TABLE endpoint_tags (
-    endpoint_id TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
+    owner_id BIGINT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
-    PRIMARY KEY (endpoint_id, key)
+    PRIMARY KEY (owner_id, key)
 );
 
 CREATE TABLE tokens (
@@ -198,14 +204,15 @@ CREATE TABLE alerts (
     kind TEXT NOT NULL,
     state TEXT NOT NULL,
     message TEXT NOT NULL,
-    value DOUBLE PRECISION NOT NULL,
-    threshold DOUBLE PRECISION NOT NULL,
+    value DOUBLE PRECISION,
+    threshold DOUBLE PRECISION,
     fired_at BIGINT NOT NULL,
     resolved_at BIGINT
 );
 -- At most one open alert of a kind per monitor, whoever evaluates it.
 CREATE UNIQUE INDEX alerts_open ON alerts (monitor, kind) WHERE state = 'firing';
 CREATE INDEX alerts_fired ON alerts (fired_at);
+CREATE INDEX alerts_resolved ON alerts (state, resolved_at);
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     dedup_key TEXT NOT NULL,
@@ -219,3 +226,4 @@ CREATE TABLE outbox (
     UNIQUE (dedup_key, notifier)
 );
 CREATE INDEX outbox_due ON outbox (state, next_attempt_at);
+CREATE INDEX outbox_settled ON outbox (settled_at);
