@@ -7,10 +7,10 @@ use crate::frame::{FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES};
 use crate::segment::{HEADER_BYTES, MAX_STEM_BYTES};
 
 /// Smallest segment: a header, and a page of frames.
-pub const MIN_SEGMENT_BYTES: u64 = 4096;
+pub(crate) const MIN_SEGMENT_BYTES: u64 = 4096;
 
 /// Largest segment; recovery holds one whole segment in memory, and replay may use 256 MiB in all.
-pub const MAX_SEGMENT_BYTES: u64 = 192 * 1024 * 1024;
+pub(crate) const MAX_SEGMENT_BYTES: u64 = 192 * 1024 * 1024;
 
 /// Settings of one log; one log is one directory, which belongs to one endpoint on one node.
 #[derive(Debug, Clone, PartialEq, Eq)]

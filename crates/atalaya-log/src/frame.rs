@@ -81,6 +81,33 @@ pub(crate) fn read_seq(header: &[u8]) -> u64 {
     u64::from_le_bytes(seq)
 }
 
+/// Whole frames at the front of bytes that this log encoded itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Their bytes.
+    pub(crate) bytes: usize,
+    /// Number of the first.
+    pub(crate) first: u64,
+    /// Number of the last.
+    pub(crate) last: u64,
+}
+
+/// The most frames with consecutive numbers from the front of `frames` that fit into `room`; `None` when not even the
+/// first does. Trusts the bytes: they come from `encode`.
+pub(crate) fn take(frames: &[u8], room: u64) -> Option<Taken> {
+    let mut taken: Option<Taken> = None;
+    let mut at = 0;
+    while let Some(len) = payload_len(&frames[at..]) {
+        let (seq, end) = (read_seq(&frames[at..]), at + frame_bytes(len));
+        if end as u64 > room || taken.is_some_and(|before| before.last + 1 != seq) {
+            break;
+        }
+        taken = Some(Taken { bytes: end, first: taken.map_or(seq, |before| before.first), last: seq });
+        at = end;
+    }
+    taken
+}
+
 fn read_u32(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
@@ -101,6 +128,18 @@ mod tests {
         assert_eq!(decode(7, &bytes), Decoded::Frame(record, FRAME_HEADER_BYTES + 4));
         assert_eq!(decode(8, &bytes), Decoded::Bad);
         assert_eq!(decode(7, &bytes[..bytes.len() - 1]), Decoded::Bad);
+    }
+
+    #[test]
+    fn frames_are_taken_up_to_the_room_and_up_to_a_jump_in_the_numbers() {
+        let mut bytes = Vec::new();
+        for seq in [4, 5, 9] {
+            encode(0, seq, 0, &[b"ab"], &mut bytes);
+        }
+        assert_eq!(take(&bytes, 19), None);
+        assert_eq!(take(&bytes, 39), Some(Taken { bytes: 20, first: 4, last: 4 }));
+        assert_eq!(take(&bytes, 1000), Some(Taken { bytes: 40, first: 4, last: 5 }));
+        assert_eq!(take(&[], 1000), None);
     }
 
     #[test]

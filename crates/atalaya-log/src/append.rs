@@ -1,0 +1,85 @@
+//! Taking records in. Whoever finds nobody writing becomes the leader and writes everything that is pending with one
+//! call; whoever comes meanwhile follows, and one of them leads next. A lone caller needs no other thread.
+
+use std::sync::Arc;
+
+use crate::queue::{Pending, Queue};
+use crate::receipt::{AppendError, Mode, Receipt};
+use crate::shared::{Shared, lock};
+use crate::waiter::{Commit, Outcome, Slot, Turn};
+
+/// See `Log::append`.
+pub(crate) fn append(shared: &Shared, kind: u8, payload: &[&[u8]]) -> Result<Receipt, AppendError> {
+    let mut queue = lock(&shared.queue);
+    let seq = queue.push(&shared.config, shared.salt, kind, payload, Mode::Process)?;
+    let outcome = if !queue.leading && queue.claims == 0 {
+        queue.leading = true;
+        let job = queue.take_pending();
+        drop(queue);
+        write(shared, job)
+    } else {
+        let batch = Arc::clone(queue.pending.batch.get_or_insert_default());
+        drop(queue);
+        match batch.wait() {
+            Turn::Done(outcome) => outcome,
+            Turn::Lead => {
+                let job = lock(&shared.queue).take_pending();
+                write(shared, job)
+            }
+        }
+    };
+    outcome.of(seq).map(|()| Receipt { mode: Mode::Process, seq })
+}
+
+/// See `Log::append_durable`.
+pub(crate) fn append_durable(shared: &Shared, kind: u8, payload: &[&[u8]]) -> Commit {
+    let slot = Arc::new(Slot::default());
+    let mut queue = lock(&shared.queue);
+    match queue.push(&shared.config, shared.salt, kind, payload, Mode::Fsync) {
+        Ok(seq) => queue.pending.durable.push((seq, Arc::clone(&slot))),
+        Err(refusal) => return Commit::refused(refusal),
+    }
+    queue.sync_wanted = true;
+    wake_syncer(shared, &mut queue);
+    Commit::pending(slot)
+}
+
+/// See `Log::append_best_effort`.
+pub(crate) fn append_best_effort(shared: &Shared, kind: u8, payload: &[&[u8]]) -> Result<Receipt, AppendError> {
+    let mut queue = lock(&shared.queue);
+    let seq = queue.push(&shared.config, shared.salt, kind, payload, Mode::BestEffort)?;
+    wake_syncer(shared, &mut queue);
+    Ok(Receipt { mode: Mode::BestEffort, seq })
+}
+
+/// Writes what is pending now; waits for whoever is writing. Records that come later are not waited for.
+pub(crate) fn write_pending(shared: &Shared) {
+    if lock(&shared.queue).pending.frames.is_empty() {
+        return;
+    }
+    let job = shared.claim_lead().take_pending();
+    write(shared, job);
+}
+
+/// The leader's part: write, publish, pass the lead on.
+fn write(shared: &Shared, mut job: Pending) -> Outcome {
+    let (written, outcome) = lock(&shared.writer).write(shared, &job.frames);
+    let batch = job.batch.take();
+    let mut queue = lock(&shared.queue);
+    let deliveries = queue.wrote(&mut job, written, outcome);
+    queue.sync_wanted |= queue.unsynced.len() >= shared.config.sync_bytes;
+    wake_syncer(shared, &mut queue);
+    shared.release_lead(queue, deliveries);
+    if let Some(batch) = batch {
+        batch.finish(outcome);
+    }
+    outcome
+}
+
+/// Wakes the syncer if it sleeps without a deadline, or if it must not wait for its deadline.
+pub(crate) fn wake_syncer(shared: &Shared, queue: &mut Queue) {
+    if queue.syncer_sleeps || queue.sync_wanted {
+        queue.syncer_sleeps = false;
+        shared.wake_syncer.notify_one();
+    }
+}
