@@ -1,8 +1,10 @@
+//! Models: the `MLmodel` manifest, signatures, payload formats, and flavors turned into predictors.
 //!
 //! Pure: bytes and record batches in, predictions out. No file, socket, clock or environment.
 
 pub mod files;
 pub mod manifest;
+pub mod payload;
 pub mod predictor;
 pub mod signature;
 

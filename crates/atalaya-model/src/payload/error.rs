@@ -117,12 +117,20 @@ pub enum PayloadError {
         expected: ColumnType,
     },
     /// Required columns are not there.
-    #[error("required columns are missing{}: {}", in_row(*.row), name_list(.columns))]
+    #[error("required columns are missing: {}", name_list(.columns))]
     MissingColumns {
         /// Their names.
         columns: Vec<String>,
-        /// The row, from 0, where the body has records.
-        row: Option<usize>,
+    },
+    /// A list of column names is longer or shorter than a positional signature.
+    #[error("`{field}` has {found} columns; the model takes {expected}")]
+    Width {
+        /// What lists the columns.
+        field: &'static str,
+        /// Columns of the signature.
+        expected: usize,
+        /// Columns of the body.
+        found: usize,
     },
     /// There is not a single row.
     #[error("`{field}` has no rows")]
@@ -198,7 +206,7 @@ impl PayloadError {
     #[must_use]
     pub fn is_invalid_parameter(&self) -> bool {
         match self {
-            Self::MissingColumns { .. } | Self::NoRows { .. } => true,
+            Self::MissingColumns { .. } | Self::Width { .. } | Self::NoRows { .. } => true,
             Self::NotText { .. }
             | Self::Json { .. }
             | Self::NanLiteral { .. }

@@ -15,3 +15,5 @@ pub const MAX_TEXT_BYTES: usize = 1 << 20;
 pub const MAX_NUMBER_BYTES: usize = 1_100;
 /// Bytes of a client's request id.
 pub const MAX_CLIENT_REQUEST_ID_BYTES: usize = 256;
+/// Bytes of a body at all: offsets into text columns have 31 bits. A server's own limit is far lower.
+pub const MAX_BODY_BYTES: usize = i32::MAX as usize;

@@ -2,11 +2,16 @@
 //!
 //! HTTP, streams, the command line and the Python wheel all read and write payloads here and nowhere else.
 
+mod columns;
 mod content_type;
+mod csv;
 mod encode;
 mod error;
+mod json;
 pub mod limits;
+mod number;
 mod request;
+mod shapes;
 
 pub use content_type::ContentType;
 pub use encode::encode_predictions;
