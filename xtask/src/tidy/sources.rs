@@ -128,7 +128,7 @@ fn environment(file: &SourceFile, rust: &Rust) -> Vec<Finding> {
                 file,
                 line,
                 "reads the environment".into(),
-                "configuration has one door, crates/atalaya/src/config",
+                "configuration has one door, crates/atalaya",
                 "take the value as an argument",
             )
         })
@@ -275,6 +275,7 @@ mod tests {
             whats("crates/atalaya-store/src/x.rs", text),
             [(2, "reads the environment".to_owned())]
         );
-        assert_eq!(whats("crates/atalaya/src/config/x.rs", text), []);
+        assert_eq!(whats("crates/atalaya-store/src/disk_test.rs", text), []);
+        assert_eq!(whats("crates/atalaya/src/config.rs", text), []);
     }
 }
