@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from deltalake import DeltaTable
-from harness import MODEL, run
+from harness import DIABETES, MODEL, run
 
 REQUESTS = 2000
 BATCH_ROWS = 100_000
@@ -12,7 +12,7 @@ BATCH_ROWS = 100_000
 
 def test_the_demo_does_the_main_job(tmp_path):
     summary_file = tmp_path / "summary.json"
-    done = run("demo", "--exit", "--json", summary_file, "--home", tmp_path / "home")
+    done = run("demo", "--exit", "--json", summary_file, "--home", tmp_path / "home", "--fixtures", DIABETES)
     summary = json.loads(summary_file.read_text())
 
     requests = summary["requests"]

@@ -27,7 +27,7 @@ def assert_as_scipy(row, baseline, window):
 
 
 def drift_of(baseline, window, *flags):
-    return json.loads(run("drift", "--baseline", baseline, "--window", window, "--json", *flags).stdout)["drift"]
+    return json.loads(run("drift", "--baseline", baseline, "--window", window, "--json", *flags).stdout)["columns"]
 
 
 def test_drift_on_files_equals_scipy(tmp_path, production):
@@ -116,8 +116,8 @@ def test_a_monitor_finds_what_moved_and_tells_once(fresh_server, production):
         rows = fresh_server.table("watched", "rows")
         reference = pd.read_csv(DIABETES / "reference.csv")
         for column in FEATURES:
-            assert_as_scipy(ks_of(found["drift"], column), reference[column], rows[column])
-        assert {row["column"] for row in found["drift"] if row["drifted"]} == {"bmi", "glucose"}
+            assert_as_scipy(ks_of(found["columns"], column), reference[column], rows[column])
+        assert {row["column"] for row in found["columns"] if row["drifted"]} == {"bmi", "glucose"}
 
         latency = found["latency_ms"]
         assert 0 < latency["p50"] <= latency["p90"] <= latency["p95"] <= latency["p99"]

@@ -51,15 +51,14 @@ def test_parquet_out(server, batch, expected, tmp_path):
     assert np.array_equal(scored.prediction, expected("2", "production_predict"))
 
 
-def test_append_adds_and_the_default_does_not(server, batch, tmp_path):
+def test_append_adds_and_overwrite_replaces(server, batch, tmp_path):
     source, target = tmp_path / "in.csv", tmp_path / "scored"
     batch.to_csv(source, index=False)
     score(server, source, target)
-    again = score(server, source, target, check=False)
-    assert again.returncode == 1 and "append" in again.stderr
-    assert DeltaTable(str(target)).to_pyarrow_table().num_rows == 2000
     score(server, source, target, "--mode", "append")
     assert DeltaTable(str(target)).to_pyarrow_table().num_rows == 4000
+    score(server, source, target, "--mode", "overwrite")
+    assert DeltaTable(str(target)).to_pyarrow_table().num_rows == 2000
 
 
 def test_the_run_is_recorded(server, batch, tmp_path):
