@@ -37,9 +37,13 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
     findings
 }
 
+/// Files under `tests/`, and modules called `tests` or `…_test` that a `#[cfg(test)] mod` names from elsewhere.
 fn is_test_file(path: &str) -> bool {
-    path.split('/')
-        .any(|part| matches!(part, "tests" | "tests.rs" | "benches"))
+    let module = path.ends_with("_test.rs") || path.ends_with("_tests.rs");
+    module
+        || path
+            .split('/')
+            .any(|part| matches!(part, "tests" | "tests.rs" | "benches"))
 }
 
 fn found(file: &SourceFile, line: usize, what: String, why: &'static str, fix: &'static str) -> Finding {
