@@ -3,12 +3,17 @@
 //! Pure: bytes and record batches in, predictions out. No file, socket, clock or environment.
 
 pub mod files;
+pub mod flavors;
+pub mod load;
 pub mod manifest;
+pub mod object;
 pub mod payload;
 pub mod predictor;
 pub mod signature;
 
 pub use files::{FilesError, ModelFiles};
+pub use flavors::{FLAVORS, Flavor};
+pub use load::{LoadError, LoadedModel, load};
 pub use manifest::{FlavorConfig, Manifest, ManifestError};
 pub use predictor::{PredictError, Predictions, Predictor};
 pub use signature::{ColumnSpec, ColumnType, Signature, SignatureError};

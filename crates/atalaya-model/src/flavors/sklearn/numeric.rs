@@ -1,0 +1,126 @@
+//! The elementary arithmetic of numpy, SciPy and scikit-learn, in their order of operations, so that results agree bit for
+//! bit where Python agrees with itself.
+
+/// `scipy.special.expit`.
+pub(super) fn expit(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// `scipy.special.logit` (1.11 and later): two forms, for accuracy near one half.
+pub(super) fn logit(p: f64) -> f64 {
+    if !(0.3..=0.65).contains(&p) {
+        return (p / (1.0 - p)).ln();
+    }
+    let s = 2.0 * (p - 0.5);
+    s.ln_1p() - (-s).ln_1p()
+}
+
+/// `numpy.sum` over a contiguous axis: pairwise, with eight accumulators below 129 elements.
+pub(super) fn sum(values: &[f64]) -> f64 {
+    let n = values.len();
+    if n < 8 {
+        return values.iter().fold(0.0, |total, value| total + value);
+    }
+    if n > 128 {
+        let half = n / 2 - (n / 2) % 8;
+        return sum(&values[..half]) + sum(&values[half..]);
+    }
+    let mut lanes = [0.0; 8];
+    lanes.copy_from_slice(&values[..8]);
+    let mut chunks = values[8..].chunks_exact(8);
+    for chunk in &mut chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += value;
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    let total = ((a + b) + (c + d)) + ((e + f) + (g + h));
+    chunks.remainder().iter().fold(total, |total, value| total + value)
+}
+
+/// `numpy.argmax`: the first of the largest; a NaN counts as larger than everything.
+pub(super) fn argmax(values: &[f64]) -> usize {
+    let mut best = 0;
+    for (position, value) in values.iter().enumerate() {
+        if values[best].is_nan() {
+            break;
+        }
+        if *value > values[best] || value.is_nan() {
+            best = position;
+        }
+    }
+    best
+}
+
+/// `sklearn.utils.extmath.softmax` of one row, in place.
+pub(super) fn softmax(row: &mut [f64]) {
+    let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for value in row.iter_mut() {
+        *value = (*value - largest).exp();
+    }
+    let total = sum(row);
+    for value in row.iter_mut() {
+        *value /= total;
+    }
+}
+
+/// `numpy.exp(row - scipy.special.logsumexp(row))`, in place: the softmax of gradient boosting before scikit-learn 1.4.
+pub(super) fn exp_minus_logsumexp(row: &mut [f64]) {
+    let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shifted: Vec<f64> = row.iter().map(|value| (value - largest).exp()).collect();
+    let log_total = sum(&shifted).ln() + largest;
+    for value in row.iter_mut() {
+        *value = (*value - log_total).exp();
+    }
+}
+
+/// A row times a column of weights, in feature order, one rounding per feature: what BLAS does for two or more columns of
+/// weights, and within its own spread for one.
+pub(super) fn dot(row: &[f64], weights: &[f64]) -> f64 {
+    row.iter().zip(weights).fold(0.0, |total, (x, w)| x.mul_add(*w, total))
+}
+
+/// A sparse row times a column of weights: SciPy multiplies, rounds and adds. Zeros that are not stored add nothing.
+pub(super) fn dot_sparse(row: &[f64], weights: &[f64]) -> f64 {
+    row.iter().zip(weights).fold(0.0, |total, (x, w)| total + x * w)
+}
+
+/// The nearest float32, and its value as a double.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding to float32 is what numpy's cast does"
+)]
+pub(super) fn round_to_f32(value: f64) -> f64 {
+    f64::from(value as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_in_pairs_like_numpy() {
+        // numpy.sum(numpy.full(n, 0.1)) on numpy 2.4.
+        for (n, expected) in [(7, 0.7), (8, 0.8), (10, 1.0), (1000, 100.0)] {
+            let total = sum(&vec![0.1; n]);
+            assert!((total - expected).abs() < 1e-12);
+        }
+        let sequential = vec![0.1; 10].iter().fold(0.0, |total: f64, value| total + value);
+        assert_ne!(sum(&[0.1; 10]).to_bits(), sequential.to_bits());
+    }
+
+    #[test]
+    fn argmax_takes_the_first_and_prefers_nan() {
+        assert_eq!(argmax(&[1.0, 2.0, 2.0]), 1);
+        assert_eq!(argmax(&[1.0, f64::NAN, 3.0, f64::NAN]), 1);
+        assert_eq!(argmax(&[0.0, -0.0]), 0);
+    }
+
+    #[test]
+    fn both_forms_of_logit_meet() {
+        for p in [0.3, 0.65] {
+            assert!((logit(p) - (p / (1.0 - p)).ln()).abs() < 1e-15);
+        }
+        assert_eq!(logit(0.5).to_bits(), 0.0f64.to_bits());
+    }
+}

@@ -1,0 +1,121 @@
+//! Scalers: one or two operations per value, in scikit-learn's order.
+
+use super::block::{Block, Names};
+use super::classes::Class;
+use super::error::SklearnError;
+use super::numeric::round_to_f32;
+use super::part::{Compiler, Part};
+use super::transform::Transform;
+use crate::predictor::PredictError;
+
+/// First minor version whose scalers do float32 arithmetic on float32 input instead of rounding a double result.
+const SINGLE_ARITHMETIC: u32 = 8;
+
+/// `(x - center) / scale`, or `x * scale + center` for `MinMaxScaler`.
+#[derive(Debug)]
+pub(super) struct Scale {
+    names: Names,
+    center: Option<Vec<f64>>,
+    scale: Option<Vec<f64>>,
+    /// `MinMaxScaler` multiplies and adds.
+    multiply: bool,
+    clip: Option<(f64, f64)>,
+    /// Whether float32 input gets float32 parameters.
+    round_parameters: bool,
+}
+
+impl Scale {
+    pub(super) fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Self, SklearnError> {
+        let width = names.len();
+        part.check_width(width)?;
+        let (center, scale) = match part.class {
+            Class::StandardScaler => ("mean_", "scale_"),
+            Class::RobustScaler => ("center_", "scale_"),
+            Class::MinMaxScaler => ("min_", "scale_"),
+            _ => ("", "scale_"),
+        };
+        let wanted = |name: &str, flag: &str| -> Result<bool, SklearnError> {
+            Ok(!name.is_empty() && (flag.is_empty() || part.flag(flag, true)?) && part.optional(name).is_some())
+        };
+        let multiply = part.class == Class::MinMaxScaler;
+        let (center_flag, scale_flag) = match part.class {
+            Class::StandardScaler => ("with_mean", "with_std"),
+            Class::RobustScaler => ("with_centering", "with_scaling"),
+            _ => ("", ""),
+        };
+        let read = |compiler: &mut Compiler, name: &str, flag: &str| {
+            if wanted(name, flag)? {
+                part.vector(compiler, name, width).map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let center = read(compiler, center, center_flag)?;
+        let scale = read(compiler, scale, scale_flag)?;
+        let fitted = match part.class {
+            Class::MinMaxScaler => center.is_some() && scale.is_some(),
+            Class::MaxAbsScaler => scale.is_some(),
+            _ => part.view.attr("scale_").is_some(),
+        };
+        if !fitted {
+            return part.content("it was not fitted");
+        }
+        let clip = match part.class {
+            Class::MinMaxScaler if part.flag("clip", false)? => {
+                let Some(range) = part.field("feature_range")?.floats() else {
+                    return part.content("attribute `feature_range` is not a pair of numbers");
+                };
+                let [low, high] = range[..] else {
+                    return part.content("attribute `feature_range` is not a pair of numbers");
+                };
+                Some((low, high))
+            }
+            Class::MaxAbsScaler if part.flag("clip", false)? => Some((-1.0, 1.0)),
+            _ => None,
+        };
+        let round_parameters = compiler.version >= SINGLE_ARITHMETIC;
+        Ok(Self {
+            names: Names::clone(names),
+            center,
+            scale,
+            multiply,
+            clip,
+            round_parameters,
+        })
+    }
+}
+
+impl Transform for Scale {
+    fn apply(&self, block: Block) -> Result<Block, PredictError> {
+        let mut matrix = block.into_numbers(&self.names)?;
+        matrix.check(&self.names, true)?;
+        let round = matrix.single && self.round_parameters;
+        let parameter = |value: f64| if round { round_to_f32(value) } else { value };
+        let single = matrix.single;
+        let step = |value: f64| if single { round_to_f32(value) } else { value };
+        let sparse = matrix.sparse;
+        match (&self.center, &self.scale, self.multiply) {
+            (Some(min), Some(scale), true) => matrix.for_each(|j, x| step(x * parameter(scale[j])) + parameter(min[j])),
+            (Some(center), None, _) => matrix.for_each(|j, x| x - parameter(center[j])),
+            (Some(center), Some(scale), false) => {
+                matrix.for_each(|j, x| step(x - parameter(center[j])) / parameter(scale[j]));
+            }
+            // Sparse columns are multiplied by the reciprocal.
+            (None, Some(scale), _) if sparse => matrix.for_each(|j, x| x * (1.0 / scale[j])),
+            (None, Some(scale), _) => matrix.for_each(|j, x| x / parameter(scale[j])),
+            (None, None, _) => {}
+        }
+        if let Some((low, high)) = self.clip {
+            matrix.for_each(|_, x| {
+                if x < low {
+                    low
+                } else if x > high {
+                    high
+                } else {
+                    x
+                }
+            });
+        }
+        Ok(Block::Numbers(matrix))
+    }
+}

@@ -1,0 +1,21 @@
+//! Readers of serialised Python objects that yield data and never run anything: pickles and skops archives become one
+//! [`Tree`] of plain values, in which every class is only a name.
+
+mod error;
+mod globals;
+mod json;
+mod limits;
+mod npy;
+mod numpy;
+mod pickle;
+mod skops;
+mod tree;
+mod view;
+
+pub use error::ObjectError;
+pub use limits::MAX_FILE_BYTES;
+pub use numpy::{Array, ArrayData, Dtype, Field, Scalar};
+pub use pickle::read_pickle;
+pub use skops::read_skops;
+pub use tree::{GlobalName, Node, NodeId, Object, Tree};
+pub use view::View;
