@@ -28,7 +28,10 @@ pub(crate) fn append(shared: &Shared, kind: u8, payload: &[&[u8]]) -> Result<Rec
             }
         }
     };
-    outcome.of(seq).map(|()| Receipt { mode: Mode::Process, seq })
+    outcome.of(seq).map(|()| Receipt {
+        mode: Mode::Process,
+        seq,
+    })
 }
 
 /// See `Log::append_durable`.
@@ -49,7 +52,10 @@ pub(crate) fn append_best_effort(shared: &Shared, kind: u8, payload: &[&[u8]]) -
     let mut queue = lock(&shared.queue);
     let seq = queue.push(&shared.config, shared.salt, kind, payload, Mode::BestEffort)?;
     wake_syncer(shared, &mut queue);
-    Ok(Receipt { mode: Mode::BestEffort, seq })
+    Ok(Receipt {
+        mode: Mode::BestEffort,
+        seq,
+    })
 }
 
 /// Writes what is pending now; waits for whoever is writing. Records that come later are not waited for.

@@ -61,16 +61,28 @@ impl LogConfig {
     /// Refuses sizes the format cannot hold; called by `Log::open`.
     pub(crate) fn check(&self) -> Result<(), LogError> {
         if !(MIN_SEGMENT_BYTES..=MAX_SEGMENT_BYTES).contains(&self.segment_bytes) {
-            return Err(LogError::Config { field: "segment_bytes", rule: "must lie between 4 KiB and 192 MiB" });
+            return Err(LogError::Config {
+                field: "segment_bytes",
+                rule: "must lie between 4 KiB and 192 MiB",
+            });
         }
         if self.app_stem.is_empty() || self.app_stem.len() > MAX_STEM_BYTES {
-            return Err(LogError::Config { field: "app_stem", rule: "must have 1 to 255 bytes" });
+            return Err(LogError::Config {
+                field: "app_stem",
+                rule: "must have 1 to 255 bytes",
+            });
         }
         if self.node_id.len() > crate::segment::MAX_NODE_BYTES {
-            return Err(LogError::Config { field: "node_id", rule: "must have at most 127 bytes" });
+            return Err(LogError::Config {
+                field: "node_id",
+                rule: "must have at most 127 bytes",
+            });
         }
         if self.disk_budget_bytes < self.segment_bytes {
-            return Err(LogError::Config { field: "disk_budget_bytes", rule: "must hold at least one segment" });
+            return Err(LogError::Config {
+                field: "disk_budget_bytes",
+                rule: "must hold at least one segment",
+            });
         }
         Ok(())
     }

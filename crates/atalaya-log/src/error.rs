@@ -31,7 +31,9 @@ pub enum LogError {
         source: io::Error,
     },
     /// Records written by a newer release; nothing was changed.
-    #[error("segment `{name}` has format version {found}, this release reads up to {supported}; start the newer release")]
+    #[error(
+        "segment `{name}` has format version {found}, this release reads up to {supported}; start the newer release"
+    )]
     NewerFormat {
         /// File name of the segment.
         name: String,

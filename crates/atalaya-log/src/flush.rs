@@ -16,7 +16,10 @@ pub struct FlushPolicy {
 
 impl Default for FlushPolicy {
     fn default() -> Self {
-        Self { bytes: 128 * 1024 * 1024, every: Duration::from_secs(60) }
+        Self {
+            bytes: 128 * 1024 * 1024,
+            every: Duration::from_secs(60),
+        }
     }
 }
 
@@ -107,7 +110,13 @@ pub struct Flush {
 impl Flush {
     /// A flush of the records `first_seq..=last_seq` of one epoch. Its first action is to ask the table what it has.
     pub fn new(first_seq: u64, last_seq: u64) -> Self {
-        Self { first_seq, last_seq, written_from: None, tries: 0, doing: Action::ReadTableVersion }
+        Self {
+            first_seq,
+            last_seq,
+            written_from: None,
+            tries: 0,
+            doing: Action::ReadTableVersion,
+        }
     }
 
     /// What to do now.
@@ -124,7 +133,9 @@ impl Flush {
                 Action::Commit { version: self.last_seq }
             }
             (Action::Commit { .. }, Event::Committed) => Action::SyncCommit,
-            (Action::SyncCommit, Event::CommitSynced) => Action::Note { last_seq: self.last_seq },
+            (Action::SyncCommit, Event::CommitSynced) => Action::Note {
+                last_seq: self.last_seq,
+            },
             (Action::Note { .. }, Event::Noted) => Action::Done,
             (Action::Wait { .. }, Event::Waited) => Action::ReadTableVersion,
             (done @ (Action::Done | Action::GiveUp), _) => done,
@@ -143,12 +154,19 @@ impl Flush {
         if self.written_from == Some(self.first_seq) {
             return Action::Commit { version: self.last_seq };
         }
-        Action::WriteData { first_seq: self.first_seq, last_seq: self.last_seq }
+        Action::WriteData {
+            first_seq: self.first_seq,
+            last_seq: self.last_seq,
+        }
     }
 
     fn try_again(&mut self) -> Action {
         self.tries += 1;
-        if self.tries >= MAX_TRIES { Action::GiveUp } else { Action::Wait { tries: self.tries } }
+        if self.tries >= MAX_TRIES {
+            Action::GiveUp
+        } else {
+            Action::Wait { tries: self.tries }
+        }
     }
 }
 
@@ -163,7 +181,13 @@ mod tests {
     #[test]
     fn a_batch_goes_through_all_steps_once() {
         let mut flush = Flush::new(1, 9);
-        assert_eq!(flush.on(Event::TableVersion(None)), Action::WriteData { first_seq: 1, last_seq: 9 });
+        assert_eq!(
+            flush.on(Event::TableVersion(None)),
+            Action::WriteData {
+                first_seq: 1,
+                last_seq: 9
+            }
+        );
         assert_eq!(flush.on(Event::DataWritten), Action::Commit { version: 9 });
         assert_eq!(flush.on(Event::Committed), Action::SyncCommit);
         assert_eq!(flush.on(Event::CommitSynced), Action::Note { last_seq: 9 });
@@ -174,19 +198,37 @@ mod tests {
     #[test]
     fn an_unknown_outcome_is_never_assumed_but_asked_of_the_table() {
         let mut flush = Flush::new(1, 9);
-        let unknown = [Event::TableVersion(None), Event::DataWritten, Event::CommitUnknown, Event::Waited];
+        let unknown = [
+            Event::TableVersion(None),
+            Event::DataWritten,
+            Event::CommitUnknown,
+            Event::Waited,
+        ];
         assert_eq!(play(&mut flush, &unknown), Action::ReadTableVersion);
         let mut landed = flush.clone();
         assert_eq!(landed.on(Event::TableVersion(Some(9))), Action::SyncCommit);
-        assert_eq!(flush.on(Event::TableVersion(None)), Action::Commit { version: 9 }, "the written file is used again");
+        assert_eq!(
+            flush.on(Event::TableVersion(None)),
+            Action::Commit { version: 9 },
+            "the written file is used again"
+        );
     }
 
     #[test]
     fn records_the_table_has_are_left_out() {
         let mut flush = Flush::new(1, 9);
-        assert_eq!(flush.on(Event::TableVersion(Some(4))), Action::WriteData { first_seq: 5, last_seq: 9 });
+        assert_eq!(
+            flush.on(Event::TableVersion(Some(4))),
+            Action::WriteData {
+                first_seq: 5,
+                last_seq: 9
+            }
+        );
         let mut whole = Flush::new(1, 9);
-        assert_eq!(play(&mut whole, &[Event::TableVersion(Some(12)), Event::CommitSynced]), Action::Note { last_seq: 9 });
+        assert_eq!(
+            play(&mut whole, &[Event::TableVersion(Some(12)), Event::CommitSynced]),
+            Action::Note { last_seq: 9 }
+        );
     }
 
     #[test]

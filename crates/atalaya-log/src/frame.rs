@@ -55,13 +55,21 @@ pub fn encode(salt: u32, seq: u64, kind: u8, payload: &[&[u8]], out: &mut Vec<u8
 
 /// Reads the frame at the start of `bytes`.
 pub fn decode(salt: u32, bytes: &[u8]) -> Decoded<'_> {
-    let Some(len) = payload_len(bytes) else { return Decoded::Bad };
-    let Some(frame) = bytes.get(..frame_bytes(len)) else { return Decoded::Bad };
+    let Some(len) = payload_len(bytes) else {
+        return Decoded::Bad;
+    };
+    let Some(frame) = bytes.get(..frame_bytes(len)) else {
+        return Decoded::Bad;
+    };
     // Flags are reserved; a set bit would change the meaning of the payload.
     if frame[17] != 0 || checksum(salt, frame) != read_u32(&frame[4..]) {
         return Decoded::Bad;
     }
-    let record = Record { seq: read_seq(frame), kind: frame[16], payload: &frame[FRAME_HEADER_BYTES..] };
+    let record = Record {
+        seq: read_seq(frame),
+        kind: frame[16],
+        payload: &frame[FRAME_HEADER_BYTES..],
+    };
     Decoded::Frame(record, frame.len())
 }
 
@@ -102,7 +110,11 @@ pub(crate) fn take(frames: &[u8], room: u64) -> Option<Taken> {
         if end as u64 > room || taken.is_some_and(|before| before.last + 1 != seq) {
             break;
         }
-        taken = Some(Taken { bytes: end, first: taken.map_or(seq, |before| before.first), last: seq });
+        taken = Some(Taken {
+            bytes: end,
+            first: taken.map_or(seq, |before| before.first),
+            last: seq,
+        });
         at = end;
     }
     taken
@@ -124,7 +136,11 @@ mod tests {
     fn a_frame_reads_back_only_under_its_salt() {
         let mut bytes = Vec::new();
         encode(7, 9, 3, &[b"ab", b"", b"cd"], &mut bytes);
-        let record = Record { seq: 9, kind: 3, payload: b"abcd" };
+        let record = Record {
+            seq: 9,
+            kind: 3,
+            payload: b"abcd",
+        };
         assert_eq!(decode(7, &bytes), Decoded::Frame(record, FRAME_HEADER_BYTES + 4));
         assert_eq!(decode(8, &bytes), Decoded::Bad);
         assert_eq!(decode(7, &bytes[..bytes.len() - 1]), Decoded::Bad);
@@ -137,8 +153,22 @@ mod tests {
             encode(0, seq, 0, &[b"ab"], &mut bytes);
         }
         assert_eq!(take(&bytes, 19), None);
-        assert_eq!(take(&bytes, 39), Some(Taken { bytes: 20, first: 4, last: 4 }));
-        assert_eq!(take(&bytes, 1000), Some(Taken { bytes: 40, first: 4, last: 5 }));
+        assert_eq!(
+            take(&bytes, 39),
+            Some(Taken {
+                bytes: 20,
+                first: 4,
+                last: 4
+            })
+        );
+        assert_eq!(
+            take(&bytes, 1000),
+            Some(Taken {
+                bytes: 40,
+                first: 4,
+                last: 5
+            })
+        );
         assert_eq!(take(&[], 1000), None);
     }
 

@@ -41,7 +41,10 @@ pub struct Ledger {
 impl Ledger {
     /// An empty ledger that knows what the flush note says.
     pub fn new(flushed: BTreeMap<Epoch, u64>) -> Self {
-        Self { flushed, ..Self::default() }
+        Self {
+            flushed,
+            ..Self::default()
+        }
     }
 
     /// Adds a segment, or replaces what is known of it.
@@ -86,7 +89,11 @@ impl Ledger {
             for run in runs {
                 let (first, last) = (run.first.max(piece.run.first), run.last.min(piece.run.last));
                 if first <= last {
-                    let run = Run { first, last, ..run.clone() };
+                    let run = Run {
+                        first,
+                        last,
+                        ..run.clone()
+                    };
                     self.pieces.push_back(Piece { run, ..piece.clone() });
                 }
             }
@@ -109,7 +116,12 @@ impl Ledger {
 
     /// Where the last registered row of a segment ends; 0 when it has none.
     pub fn end_of(&self, name: SegmentName) -> u64 {
-        self.pieces.iter().filter(|piece| piece.name == name).map(|piece| piece.run.end).max().unwrap_or(0)
+        self.pieces
+            .iter()
+            .filter(|piece| piece.name == name)
+            .map(|piece| piece.run.end)
+            .max()
+            .unwrap_or(0)
     }
 
     /// The segment must stay (or need not any more) for the damage in it.
@@ -159,7 +171,10 @@ impl Ledger {
     /// A name for a new segment that begins with `first_seq`.
     pub fn free_name(&self, first_seq: u64) -> SegmentName {
         let taken = |copy: &u32| self.entries.contains_key(&SegmentName { first_seq, copy: *copy });
-        SegmentName { first_seq, copy: (0..=u32::MAX).find(|copy| !taken(copy)).unwrap_or(u32::MAX) }
+        SegmentName {
+            first_seq,
+            copy: (0..=u32::MAX).find(|copy| !taken(copy)).unwrap_or(u32::MAX),
+        }
     }
 
     /// Unflushed pieces of the oldest epoch that has any.
@@ -170,12 +185,19 @@ impl Ledger {
 
     /// The last unflushed row of an epoch.
     pub fn last_of(&self, epoch: Epoch) -> Option<u64> {
-        self.pieces.iter().rev().find(|piece| piece.epoch == epoch).map(|piece| piece.run.last)
+        self.pieces
+            .iter()
+            .rev()
+            .find(|piece| piece.epoch == epoch)
+            .map(|piece| piece.run.last)
     }
 
     /// Unflushed rows.
     pub fn unflushed_records(&self) -> u64 {
-        self.pieces.iter().map(|piece| piece.run.last - piece.run.first + 1).sum()
+        self.pieces
+            .iter()
+            .map(|piece| piece.run.last - piece.run.first + 1)
+            .sum()
     }
 
     /// Bytes of the runs that hold unflushed rows.
@@ -206,13 +228,26 @@ mod tests {
     }
 
     fn run(first: u64, last: u64) -> Run {
-        Run { first, last, start: 512 + first * 10, end: 522 + last * 10 }
+        Run {
+            first,
+            last,
+            start: 512 + first * 10,
+            end: 522 + last * 10,
+        }
     }
 
     fn ledger() -> Ledger {
         let mut ledger = Ledger::new(BTreeMap::new());
         for (at, epoch, first, last) in [(1, A, 1, 5), (6, A, 6, 9), (10, B, 10, 12)] {
-            ledger.add_segment(name(at), Entry { epoch, bytes: 100, sealed: at != 10, held: false });
+            ledger.add_segment(
+                name(at),
+                Entry {
+                    epoch,
+                    bytes: 100,
+                    sealed: at != 10,
+                    held: false,
+                },
+            );
             ledger.add_rows(name(at), epoch, run(first, last));
         }
         ledger
@@ -264,6 +299,12 @@ mod tests {
     fn a_second_look_drops_only_rows_of_that_segment() {
         let mut ledger = ledger();
         assert_eq!(ledger.replace_rows(name(1), &[run(1, 2), run(4, 5)]), 1);
-        assert_eq!(ledger.oldest().map(|piece| (piece.run.first, piece.run.last)).collect::<Vec<_>>(), [(1, 2), (4, 5), (6, 9)]);
+        assert_eq!(
+            ledger
+                .oldest()
+                .map(|piece| (piece.run.first, piece.run.last))
+                .collect::<Vec<_>>(),
+            [(1, 2), (4, 5), (6, 9)]
+        );
     }
 }

@@ -72,11 +72,19 @@ impl Log {
             Syncer::Caller => None,
             Syncer::Thread => {
                 let shared = Arc::clone(&shared);
-                let thread = thread::Builder::new().name("atalaya-log".to_owned()).spawn(move || sync::run(&shared));
+                let thread = thread::Builder::new()
+                    .name("atalaya-log".to_owned())
+                    .spawn(move || sync::run(&shared));
                 Some(thread.map_err(LogError::io("start the syncer of", dir))?)
             }
         };
-        Ok(Self { shared, open: Mutex::new(Some(Open { syncer, _dir_lock: dir_lock })) })
+        Ok(Self {
+            shared,
+            open: Mutex::new(Some(Open {
+                syncer,
+                _dir_lock: dir_lock,
+            })),
+        })
     }
 
     /// Appends one record and returns once the kernel has it (`process`): kill -9 after this loses nothing. Blocks for a
@@ -136,7 +144,9 @@ impl Log {
         }
         self.change_journal(|names| {
             if names.len() >= MAX_JOURNAL_NAMES {
-                return Err(LogError::JournalFull { limit: MAX_JOURNAL_NAMES });
+                return Err(LogError::JournalFull {
+                    limit: MAX_JOURNAL_NAMES,
+                });
             }
             names.push(name.to_owned());
             Ok(())
@@ -192,7 +202,9 @@ impl Log {
     /// Why accepted records are not on the device, or why none are accepted.
     pub fn sync(&self) -> Result<(), LogError> {
         self.check_open()?;
-        sync::round(&self.shared).map_err(not_durable)
+        let outcome = sync::round(&self.shared);
+        sync::prepare_spare(&self.shared);
+        outcome.map_err(not_durable)
     }
 
     /// Refuses further records, writes and syncs the accepted ones, stops the background thread, gives up the lock.
@@ -201,7 +213,9 @@ impl Log {
     /// # Errors
     /// Accepted records could not be made durable. The log is closed all the same.
     pub fn close(&self) -> Result<(), LogError> {
-        let Some(open) = lock(&self.open).take() else { return Ok(()) };
+        let Some(open) = lock(&self.open).take() else {
+            return Ok(());
+        };
         lock(&self.shared.queue).closed = true;
         let outcome = sync::round(&self.shared);
         let unsynced = {
@@ -219,7 +233,11 @@ impl Log {
     }
 
     fn check_open(&self) -> Result<(), LogError> {
-        if lock(&self.open).is_some() { Ok(()) } else { Err(LogError::Closed) }
+        if lock(&self.open).is_some() {
+            Ok(())
+        } else {
+            Err(LogError::Closed)
+        }
     }
 
     fn change_journal(&self, change: impl FnOnce(&mut Vec<String>) -> Result<(), LogError>) -> Result<(), LogError> {
@@ -243,10 +261,15 @@ impl Drop for Log {
 
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Log").field("dir", &self.shared.dir).field("epoch", &self.shared.epoch).finish_non_exhaustive()
+        f.debug_struct("Log")
+            .field("dir", &self.shared.dir)
+            .field("epoch", &self.shared.epoch)
+            .finish_non_exhaustive()
     }
 }
 
 fn not_durable(refusal: AppendError) -> LogError {
-    LogError::NotDurable { reason: refusal.reason() }
+    LogError::NotDurable {
+        reason: refusal.reason(),
+    }
 }

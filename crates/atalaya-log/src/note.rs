@@ -20,8 +20,12 @@ pub(crate) enum Note {
 
 /// Reads the note `name` in `dir`, which holds files of the given sizes.
 pub(crate) fn read(disk: &dyn Disk, dir: &Path, name: &str, files: &[(String, u64)]) -> io::Result<Note> {
-    let Some((_, size)) = files.iter().find(|(file, _)| file == name) else { return Ok(Note::Lines(Vec::new())) };
-    let Some(size) = usize::try_from(*size).ok().filter(|size| *size <= MAX_NOTE_BYTES) else { return Ok(Note::Damaged) };
+    let Some((_, size)) = files.iter().find(|(file, _)| file == name) else {
+        return Ok(Note::Lines(Vec::new()));
+    };
+    let Some(size) = usize::try_from(*size).ok().filter(|size| *size <= MAX_NOTE_BYTES) else {
+        return Ok(Note::Damaged);
+    };
     let mut bytes = vec![0; size];
     let read = disk.open(&dir.join(name))?.read_at(0, &mut bytes)?;
     bytes.truncate(read);

@@ -15,14 +15,15 @@ use crate::note::{self, Note};
 use crate::queue::Queue;
 use crate::recovery::{self, Part, Scan};
 use crate::segment::{Epoch, FORMAT_VERSION, HeaderError, SegmentHeader, SegmentName};
-use crate::shared::{
-    FLUSHED, JOURNAL, LOCK, Segments, Shared, lock, quarantine, quarantine_file, refusal_for,
-};
+use crate::shared::{FLUSHED, JOURNAL, LOCK, Segments, Shared, lock, quarantine, quarantine_file, refusal_for};
 use crate::stats::Damage;
 use crate::writer::Writer;
 
 /// A segment larger than this was not written by any log: it is moved away without being read.
 const MAX_FILE_BYTES: u64 = 2 * crate::config::MAX_SEGMENT_BYTES;
+
+/// How much is copied at once.
+const COPY_BYTES: usize = 1024 * 1024;
 
 /// The lock on the directory, held until dropped.
 pub(crate) type DirLock = Box<dyn Send + Sync>;
@@ -35,14 +36,26 @@ pub(crate) fn open(
     epoch: Epoch,
 ) -> Result<(Shared, DirLock), LogError> {
     config.check()?;
-    disk.create_dir_all(dir).map_err(LogError::io("create log directory", dir))?;
+    disk.create_dir_all(dir)
+        .map_err(LogError::io("create log directory", dir))?;
     let lock_path = dir.join(LOCK);
     let dir_lock = disk.lock(&lock_path).map_err(LogError::io("lock", &lock_path))?;
     let dir_lock = dir_lock.ok_or_else(|| LogError::Locked { dir: dir.to_owned() })?;
-    let mut recovery = Recovery { disk: &*disk, dir, config: &config, damage: Damage::default(), failed_writes: 0 };
+    let mut recovery = Recovery {
+        disk: &*disk,
+        dir,
+        config: &config,
+        damage: Damage::default(),
+        failed_writes: 0,
+    };
     let recovered = recovery.run()?;
     let (damage, failed_writes) = (recovery.damage, recovery.failed_writes);
-    let segments = Segments { ledger: recovered.ledger, damage, failed_writes, ..Segments::default() };
+    let segments = Segments {
+        ledger: recovered.ledger,
+        damage,
+        failed_writes,
+        ..Segments::default()
+    };
     let shared = Shared {
         salt: frame::salt(&epoch.0),
         epoch,
@@ -59,7 +72,9 @@ pub(crate) fn open(
         config,
         disk,
     };
-    shared.delete_flushed_segments().map_err(LogError::io("delete flushed segments in", dir))?;
+    shared
+        .delete_flushed_segments()
+        .map_err(LogError::io("delete flushed segments in", dir))?;
     // No room, or a disk that only reads: what is there can be flushed, and the log comes back when it can be written.
     if let Err(error) = lock(&shared.writer).start_segment(&shared, recovered.next_seq) {
         lock(&shared.segments).failed_writes += 1;
@@ -93,29 +108,45 @@ struct Recovery<'a> {
 
 impl Recovery<'_> {
     fn run(&mut self) -> Result<Recovered, LogError> {
-        let files = self.disk.list(self.dir).map_err(LogError::io("list log directory", self.dir))?;
+        let files = self
+            .disk
+            .list(self.dir)
+            .map_err(LogError::io("list log directory", self.dir))?;
         for (name, _) in files.iter().filter(|(name, _)| name.ends_with(".tmp")) {
             self.attempt(|this| this.disk.remove(&this.dir.join(name)));
         }
         let flushed = self.read_flushed(&files)?;
         let journal = self.read_note(JOURNAL, &files)?;
-        let mut names: Vec<(SegmentName, u64)> =
-            files.iter().filter_map(|(name, bytes)| Some((SegmentName::parse(name)?, *bytes))).collect();
+        let mut names: Vec<(SegmentName, u64)> = files
+            .iter()
+            .filter_map(|(name, bytes)| Some((SegmentName::parse(name)?, *bytes)))
+            .collect();
         names.sort_unstable();
         let mut found = Vec::with_capacity(names.len());
         for (name, bytes) in names {
             found.extend(self.read_segment(name, bytes)?);
         }
+        found.sort_by_key(|f| (f.header.epoch_first_seq, f.header.ordinal, f.name));
         // Only the segment that was written to last can have a torn tail; damage anywhere else is not a crash's.
-        let last = found.iter().rposition(|f| !f.scan.runs.is_empty() || f.scan.torn.is_some());
-        for (index, segment) in found.iter_mut().enumerate() {
-            self.settle(segment, Some(index) == last);
+        let last = found
+            .iter()
+            .rposition(|f| !f.scan.runs.is_empty() || f.scan.torn.is_some());
+        let mut maybe_unsynced = self.config.pending_bytes as u64;
+        for (index, segment) in found.iter_mut().enumerate().rev() {
+            self.settle(segment, Some(index) == last, maybe_unsynced > 0);
+            maybe_unsynced = maybe_unsynced.saturating_sub(segment.bytes);
         }
         let noted = flushed.values().copied().max().unwrap_or(0);
         let ledger = self.build_ledger(&found, flushed);
-        let written = found.iter().map(|f| f.scan.runs.last().map_or(0, |run| run.last).max(f.header.first_seq - 1));
+        let written = found
+            .iter()
+            .map(|f| f.scan.runs.last().map_or(0, |run| run.last).max(f.header.first_seq - 1));
         let next_seq = written.max().unwrap_or(0).max(noted).saturating_add(1);
-        Ok(Recovered { ledger, journal, next_seq })
+        Ok(Recovered {
+            ledger,
+            journal,
+            next_seq,
+        })
     }
 
     fn read_flushed(&mut self, files: &[(String, u64)]) -> Result<BTreeMap<Epoch, u64>, LogError> {
@@ -149,11 +180,19 @@ impl Recovery<'_> {
         match SegmentHeader::decode(&content) {
             Ok(header) if header.app_stem == self.config.app_stem => {
                 let scan = recovery::scan(&header, &content);
-                Ok(Some(Found { name, header, scan, bytes, held: false }))
+                Ok(Some(Found {
+                    name,
+                    header,
+                    scan,
+                    bytes,
+                    held: false,
+                }))
             }
-            Err(HeaderError::Newer(version)) => {
-                Err(LogError::NewerFormat { name: name.to_string(), found: version, supported: FORMAT_VERSION })
-            }
+            Err(HeaderError::Newer(version)) => Err(LogError::NewerFormat {
+                name: name.to_string(),
+                found: version,
+                supported: FORMAT_VERSION,
+            }),
             // Not readable, or rows of another table.
             Ok(_) | Err(HeaderError::Damaged) => {
                 self.move_away(name, bytes);
@@ -179,8 +218,12 @@ impl Recovery<'_> {
         found.held |= !copied;
     }
 
-    /// Brings damage to quarantine, cuts a torn tail, gives preallocated space back.
-    fn settle(&mut self, found: &mut Found, last: bool) {
+    /// Brings damage to quarantine, cuts a torn tail, gives preallocated space back, makes the rest durable.
+    ///
+    /// A killed process leaves rows that the kernel has and the device has not, at most `pending_bytes` at the end of the
+    /// log. If its last sync failed, their pages count as clean and another sync would do nothing: writing the same bytes
+    /// again (`rewrite`) makes them dirty.
+    fn settle(&mut self, found: &mut Found, last: bool, rewrite: bool) {
         for range in found.scan.damaged.clone() {
             self.copy_damage(found, &range);
         }
@@ -189,26 +232,40 @@ impl Recovery<'_> {
             Some(range) => self.copy_damage(found, &range),
             None => {}
         }
-        if found.bytes > found.scan.end && !found.held {
-            let path = self.dir.join(found.name.to_string());
-            let end = found.scan.end;
-            let cut = self.attempt(|this| {
-                let file = this.disk.open(&path)?;
+        let path = self.dir.join(found.name.to_string());
+        let end = if found.held { found.bytes } else { found.scan.end };
+        let settled = self.attempt(|this| {
+            let file = this.disk.open(&path)?;
+            if end < found.bytes {
                 file.set_len(end)?;
-                file.sync()
-            });
-            if cut {
-                found.bytes = end;
             }
+            if rewrite {
+                write_again(&*file, end)?;
+            }
+            file.sync()
+        });
+        if settled {
+            found.bytes = end;
         }
     }
 
     fn build_ledger(&mut self, found: &[Found], flushed: BTreeMap<Epoch, u64>) -> Ledger {
-        let parts: Vec<Part<'_>> = found.iter().map(|f| Part { header: &f.header, runs: &f.scan.runs }).collect();
+        let parts: Vec<Part<'_>> = found
+            .iter()
+            .map(|f| Part {
+                header: &f.header,
+                runs: &f.scan.runs,
+            })
+            .collect();
         let merged = recovery::merge(&parts, &flushed);
         let mut ledger = Ledger::new(flushed);
         for f in found {
-            let entry = Entry { epoch: f.header.epoch, bytes: f.bytes, sealed: true, held: f.held };
+            let entry = Entry {
+                epoch: f.header.epoch,
+                bytes: f.bytes,
+                sealed: true,
+                held: f.held,
+            };
             ledger.add_segment(f.name, entry);
         }
         for rows in merged {
@@ -231,6 +288,21 @@ impl Recovery<'_> {
             }
         }
     }
+}
+
+fn write_again(file: &dyn DiskFile, end: u64) -> io::Result<()> {
+    let mut block = vec![0; COPY_BYTES];
+    let mut at = 0;
+    while at < end {
+        let want = COPY_BYTES.min(usize::try_from(end - at).unwrap_or(COPY_BYTES));
+        let read = file.read_at(at, &mut block[..want])?;
+        if read == 0 {
+            break;
+        }
+        file.write_at(at, &block[..read])?;
+        at += read as u64;
+    }
+    Ok(())
 }
 
 fn read_all(disk: &dyn Disk, path: &PathBuf, bytes: u64) -> io::Result<Vec<u8>> {

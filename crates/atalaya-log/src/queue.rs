@@ -139,7 +139,10 @@ impl Queue {
 
     /// The leader takes everything that is pending.
     pub(crate) fn take_pending(&mut self) -> Pending {
-        let next = Pending { frames: std::mem::take(&mut self.idle_frames), ..Pending::default() };
+        let next = Pending {
+            frames: std::mem::take(&mut self.idle_frames),
+            ..Pending::default()
+        };
         let job = std::mem::replace(&mut self.pending, next);
         self.in_write_bytes = job.frames.len();
         job
@@ -173,12 +176,23 @@ impl Queue {
 
     /// From now on records are refused; those that are pending are too. Their numbers are not used again.
     pub(crate) fn refuse(&mut self, refusal: AppendError) -> Vec<Delivery> {
-        self.health = if refusal == AppendError::DiskFull { Health::DiskFull } else { Health::Down };
+        self.health = if refusal == AppendError::DiskFull {
+            Health::DiskFull
+        } else {
+            Health::Down
+        };
         let dropped = std::mem::take(&mut self.pending);
         if let Some(batch) = dropped.batch {
-            batch.finish(Outcome { written_to: self.written_seq, refusal: Some(refusal) });
+            batch.finish(Outcome {
+                written_to: self.written_seq,
+                refusal: Some(refusal),
+            });
         }
-        dropped.durable.into_iter().map(|(_, slot)| (slot, Err(refusal))).collect()
+        dropped
+            .durable
+            .into_iter()
+            .map(|(_, slot)| (slot, Err(refusal)))
+            .collect()
     }
 
     /// Everything up to `seq` is on the device.

@@ -43,7 +43,11 @@ struct Place {
 impl FlushBatch {
     /// The records in order of their sequence numbers, borrowed from the batch.
     pub fn records(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
-        let record = |place: &Place| Record { seq: place.seq, kind: place.kind, payload: &self.bytes[place.payload.clone()] };
+        let record = |place: &Place| Record {
+            seq: place.seq,
+            kind: place.kind,
+            payload: &self.bytes[place.payload.clone()],
+        };
         self.places.iter().map(record)
     }
 
@@ -62,14 +66,26 @@ enum Read {
 }
 
 /// See `Log::next_flush`.
-pub(crate) fn next_flush(shared: &Shared, max_bytes: usize, max_records: usize) -> Result<Option<FlushBatch>, LogError> {
+pub(crate) fn next_flush(
+    shared: &Shared,
+    max_bytes: usize,
+    max_records: usize,
+) -> Result<Option<FlushBatch>, LogError> {
     for _ in 0..MAX_LOOKS {
         let (pieces, cursor): (Vec<Piece>, _) = {
             let segments = lock(&shared.segments);
             (segments.ledger.oldest().cloned().collect(), segments.cursor)
         };
-        let Some(epoch) = pieces.first().map(|piece| piece.epoch) else { return Ok(None) };
-        let mut reader = Reader { salt: frame::salt(&epoch.0), max_bytes, max_records: max_records.max(1), bytes: Vec::new(), places: Vec::new() };
+        let Some(epoch) = pieces.first().map(|piece| piece.epoch) else {
+            return Ok(None);
+        };
+        let mut reader = Reader {
+            salt: frame::salt(&epoch.0),
+            max_bytes,
+            max_records: max_records.max(1),
+            bytes: Vec::new(),
+            places: Vec::new(),
+        };
         let mut damaged = None;
         let mut next = None;
         for piece in pieces {
@@ -80,7 +96,10 @@ pub(crate) fn next_flush(shared: &Shared, max_bytes: usize, max_records: usize) 
                 _ => piece.run.start,
             };
             let mut at = start;
-            match reader.read(&*file, &piece, &mut at).map_err(LogError::io("read segment", &path))? {
+            match reader
+                .read(&*file, &piece, &mut at)
+                .map_err(LogError::io("read segment", &path))?
+            {
                 Read::Damaged => {
                     damaged = Some(piece.name);
                     break;
@@ -132,6 +151,9 @@ impl Reader {
             }
             let mut used = 0;
             while let Decoded::Frame(record, len) = frame::decode(self.salt, &block[used..]) {
+                if record.seq > piece.run.last {
+                    return Ok(Read::Ended { full: false });
+                }
                 if record.seq >= piece.run.first {
                     if self.is_full(record.payload.len()) {
                         *at += used as u64;
@@ -157,13 +179,24 @@ impl Reader {
     fn take(&mut self, record: Record<'_>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(record.payload);
-        self.places.push(Place { seq: record.seq, kind: record.kind, payload: start..self.bytes.len() });
+        self.places.push(Place {
+            seq: record.seq,
+            kind: record.kind,
+            payload: start..self.bytes.len(),
+        });
     }
 
     fn finish(self, shared: &Shared, epoch: Epoch) -> Option<FlushBatch> {
         let (first_seq, last_seq) = (self.places.first()?.seq, self.places.last()?.seq);
         let app_id = app_id(shared, epoch);
-        Some(FlushBatch { epoch, app_id, first_seq, last_seq, bytes: self.bytes, places: self.places })
+        Some(FlushBatch {
+            epoch,
+            app_id,
+            first_seq,
+            last_seq,
+            bytes: self.bytes,
+            places: self.places,
+        })
     }
 }
 
@@ -192,7 +225,10 @@ fn look_again(shared: &Shared, name: SegmentName) -> Result<(), LogError> {
     bytes.truncate(usize::try_from(end).unwrap_or(usize::MAX));
     let found = SegmentHeader::decode(&bytes).map(|header| recovery::scan(&header, &bytes));
     let (runs, ranges) = match found {
-        Ok(found) => (found.runs, found.damaged.into_iter().chain(found.torn).collect::<Vec<_>>()),
+        Ok(found) => (
+            found.runs,
+            found.damaged.into_iter().chain(found.torn).collect::<Vec<_>>(),
+        ),
         Err(_) => (Vec::new(), std::iter::once(0..bytes.len() as u64).collect()),
     };
     for range in &ranges {
@@ -227,7 +263,9 @@ pub(crate) fn flushed(shared: &Shared, epoch: Epoch, last_seq: u64) -> Result<()
     let path = shared.path(crate::shared::FLUSHED);
     write_flush_note(&*shared.disk, &shared.dir, &note).map_err(LogError::io("replace flush note", path))?;
     lock(&shared.segments).ledger.noted(note);
-    shared.delete_flushed_segments().map_err(LogError::io("delete flushed segments in", &shared.dir))
+    shared
+        .delete_flushed_segments()
+        .map_err(LogError::io("delete flushed segments in", &shared.dir))
 }
 
 /// See `Log::app_id`.

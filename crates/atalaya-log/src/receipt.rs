@@ -114,11 +114,35 @@ mod tests {
 
     #[test]
     fn receipts_read_as_the_header_says() {
-        assert_eq!(Receipt { mode: Mode::Process, seq: 8123 }.to_string(), "process;seq=8123");
-        assert_eq!(Receipt { mode: Mode::Fsync, seq: 8123 }.to_string(), "fsync;seq=8123");
-        assert_eq!(Receipt { mode: Mode::BestEffort, seq: 1 }.to_string(), "best_effort");
+        assert_eq!(
+            Receipt {
+                mode: Mode::Process,
+                seq: 8123
+            }
+            .to_string(),
+            "process;seq=8123"
+        );
+        assert_eq!(
+            Receipt {
+                mode: Mode::Fsync,
+                seq: 8123
+            }
+            .to_string(),
+            "fsync;seq=8123"
+        );
+        assert_eq!(
+            Receipt {
+                mode: Mode::BestEffort,
+                seq: 1
+            }
+            .to_string(),
+            "best_effort"
+        );
         assert_eq!(AppendError::DiskFull.unlogged().to_string(), "none;reason=disk_full");
-        assert_eq!(AppendError::TooLarge { limit: 1 }.unlogged().to_string(), "none;reason=too_large");
+        assert_eq!(
+            AppendError::TooLarge { limit: 1 }.unlogged().to_string(),
+            "none;reason=too_large"
+        );
         assert_eq!(AppendError::Full.unlogged().to_string(), "none;reason=overflow");
         assert_eq!(AppendError::Closed.unlogged().to_string(), "none;reason=off");
         assert_eq!(AppendError::Down.reason(), "disk_error");

@@ -45,7 +45,10 @@ pub fn scan(header: &SegmentHeader, bytes: &[u8]) -> Scan {
     let salt = frame::salt(&header.epoch.0);
     // Zeros at the end are preallocated space that was never written.
     let filled = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    let mut found = Scan { end: HEADER_BYTES as u64, ..Scan::default() };
+    let mut found = Scan {
+        end: HEADER_BYTES as u64,
+        ..Scan::default()
+    };
     let mut at = HEADER_BYTES;
     let mut due = header.first_seq;
     let mut budget = bytes.len().saturating_mul(RESYNC_BUDGET_FACTOR);
@@ -79,7 +82,12 @@ impl Scan {
                 run.last = seq;
                 run.end = end;
             }
-            _ => self.runs.push(Run { first: seq, last: seq, start, end }),
+            _ => self.runs.push(Run {
+                first: seq,
+                last: seq,
+                start,
+                end,
+            }),
         }
         self.end = end;
     }
@@ -98,7 +106,9 @@ fn frame_at(salt: u32, bytes: &[u8], due: u64) -> Option<usize> {
 fn resync(salt: u32, bytes: &[u8], range: Range<usize>, due: u64, budget: &mut usize) -> Option<(usize, u64)> {
     for at in range.start + 1..range.end {
         let rest = &bytes[at..];
-        let Some(len) = frame::payload_len(rest).filter(|len| frame::frame_bytes(*len) <= rest.len()) else { continue };
+        let Some(len) = frame::payload_len(rest).filter(|len| frame::frame_bytes(*len) <= rest.len()) else {
+            continue;
+        };
         let seq = frame::read_seq(rest);
         let most = due.saturating_add(((at - range.start) / FRAME_HEADER_BYTES) as u64);
         if !(due..=most).contains(&seq) {
@@ -134,7 +144,8 @@ pub struct EpochRows {
     pub duplicates: u64,
 }
 
-/// Puts the segments of all epochs together, oldest epoch first. `flushed` says what each epoch's table already has.
+/// Puts the segments of all epochs together, oldest epoch first. `parts` are in the order in which they were created;
+/// where two hold the same row, the later one counts. `flushed` says what each epoch's table already has.
 pub fn merge(parts: &[Part<'_>], flushed: &BTreeMap<Epoch, u64>) -> Vec<EpochRows> {
     let mut begins: BTreeMap<Epoch, u64> = BTreeMap::new();
     for part in parts {
@@ -143,35 +154,72 @@ pub fn merge(parts: &[Part<'_>], flushed: &BTreeMap<Epoch, u64>) -> Vec<EpochRow
     }
     let mut epochs: Vec<(u64, Epoch)> = begins.into_iter().map(|(epoch, begin)| (begin, epoch)).collect();
     epochs.sort_unstable();
-    epochs.into_iter().map(|(begin, epoch)| merge_epoch(parts, epoch, begin, flushed.get(&epoch).copied())).collect()
+    let floor = |epoch, begin: u64| begin.max(flushed.get(epoch).map_or(0, |seq| seq.saturating_add(1)));
+    epochs
+        .iter()
+        .map(|(begin, epoch)| merge_epoch(parts, *epoch, floor(epoch, *begin)))
+        .collect()
 }
 
-fn merge_epoch(parts: &[Part<'_>], epoch: Epoch, begin: u64, flushed: Option<u64>) -> EpochRows {
+fn merge_epoch(parts: &[Part<'_>], epoch: Epoch, floor: u64) -> EpochRows {
     let mine = || parts.iter().enumerate().filter(|(_, part)| part.header.epoch == epoch);
-    let mut runs: Vec<(usize, Run)> =
-        mine().flat_map(|(index, part)| part.runs.iter().map(move |run| (index, run.clone()))).collect();
-    runs.sort_by_key(|(index, run)| (run.first, *index));
-    // Numbers between `previous_seq` and `first_seq` of a segment were refused, so nobody misses them.
-    let mut refused: Vec<(u64, u64)> =
-        mine().map(|(_, part)| (part.header.previous_seq.saturating_add(1), part.header.first_seq)).collect();
-    refused.sort_unstable();
-    let floor = begin.max(flushed.map_or(0, |seq| seq.saturating_add(1)));
-    let mut due = floor;
-    let mut rows = EpochRows { epoch, runs: Vec::new(), missing: 0, duplicates: 0 };
-    for (index, mut run) in runs {
-        if run.last >= due {
-            rows.missing += not_refused(due, run.first, &refused);
-            rows.duplicates += due.saturating_sub(run.first.max(floor));
-            run.first = run.first.max(due);
-            due = run.last.saturating_add(1);
-            rows.runs.push((index, run));
-        } else if run.last >= floor {
-            rows.duplicates += run.last - run.first.max(floor) + 1;
+    let mut rows = EpochRows {
+        epoch,
+        runs: Vec::new(),
+        missing: 0,
+        duplicates: 0,
+    };
+    // First and last number of what is placed already; ranges do not touch each other's rows.
+    let mut placed: BTreeMap<u64, u64> = BTreeMap::new();
+    for (index, part) in mine().rev() {
+        for run in part.runs.iter().filter(|run| run.last >= floor) {
+            let first = run.first.max(floor);
+            let free = free_ranges(&placed, first, run.last);
+            rows.duplicates += run.last - first + 1;
+            for (first, last) in free {
+                rows.duplicates -= last - first + 1;
+                placed.insert(first, last);
+                rows.runs.push((
+                    index,
+                    Run {
+                        first,
+                        last,
+                        ..run.clone()
+                    },
+                ));
+            }
         }
+    }
+    rows.runs.sort_unstable_by_key(|(_, run)| run.first);
+    // Numbers between `previous_seq` and `first_seq` of a segment were refused, so nobody misses them.
+    let refused_by = |part: &Part<'_>| (part.header.previous_seq.saturating_add(1), part.header.first_seq);
+    let mut refused: Vec<(u64, u64)> = mine().map(|(_, part)| refused_by(part)).collect();
+    refused.sort_unstable();
+    let mut due = floor;
+    for (_, run) in &rows.runs {
+        rows.missing += not_refused(due, run.first, &refused);
+        due = run.last.saturating_add(1);
     }
     let written = mine().map(|(_, part)| part.header.previous_seq).max().unwrap_or(0);
     rows.missing += not_refused(due, written.saturating_add(1), &refused);
     rows
+}
+
+/// The parts of `first..=last` that no placed range covers.
+fn free_ranges(placed: &BTreeMap<u64, u64>, first: u64, last: u64) -> Vec<(u64, u64)> {
+    let begin = placed.range(..=first).next_back().map_or(first, |(start, _)| *start);
+    let mut free = Vec::new();
+    let mut at = first;
+    for (start, end) in placed.range(begin..=last) {
+        if at < *start {
+            free.push((at, start - 1));
+        }
+        at = at.max(end.saturating_add(1));
+    }
+    if at <= last {
+        free.push((at, last));
+    }
+    free
 }
 
 /// How many numbers of `from..to` are in none of the `refused` ranges (sorted, half open).
@@ -196,6 +244,7 @@ mod tests {
     fn header(first_seq: u64, previous_seq: u64) -> SegmentHeader {
         SegmentHeader {
             epoch: Epoch([5; 16]),
+            ordinal: 0,
             first_seq,
             previous_seq,
             epoch_first_seq: 1,
@@ -207,13 +256,24 @@ mod tests {
     fn segment(header: &SegmentHeader, rows: u64) -> Vec<u8> {
         let mut bytes = header.encode().to_vec();
         for seq in header.first_seq..header.first_seq + rows {
-            encode(frame::salt(&header.epoch.0), seq, 1, &[format!("row {seq}").as_bytes()], &mut bytes);
+            encode(
+                frame::salt(&header.epoch.0),
+                seq,
+                1,
+                &[format!("row {seq}").as_bytes()],
+                &mut bytes,
+            );
         }
         bytes
     }
 
     fn run(first: u64, last: u64) -> Run {
-        Run { first, last, start: 512, end: 600 }
+        Run {
+            first,
+            last,
+            start: 512,
+            end: 600,
+        }
     }
 
     #[test]
@@ -223,7 +283,15 @@ mod tests {
         let end = bytes.len() as u64;
         bytes.resize(4096, 0);
         let found = scan(&head, &bytes);
-        assert_eq!(found.runs, [Run { first: 1, last: 3, start: 512, end }]);
+        assert_eq!(
+            found.runs,
+            [Run {
+                first: 1,
+                last: 3,
+                start: 512,
+                end
+            }]
+        );
         assert_eq!((found.damaged.len(), found.torn, found.end), (0, None, end));
     }
 
@@ -235,7 +303,10 @@ mod tests {
         bytes[second + 3] ^= 0x80;
         let found = scan(&head, &bytes);
         assert_eq!(found.damaged, [second as u64..(second + frame::frame_bytes(5)) as u64]);
-        assert_eq!(found.runs.iter().map(|run| (run.first, run.last)).collect::<Vec<_>>(), [(1, 1), (3, 5)]);
+        assert_eq!(
+            found.runs.iter().map(|run| (run.first, run.last)).collect::<Vec<_>>(),
+            [(1, 1), (3, 5)]
+        );
         assert_eq!(found.torn, None);
     }
 
@@ -250,24 +321,61 @@ mod tests {
         assert_eq!(scan(&head, &bytes).torn, Some(last as u64..filled as u64));
     }
 
+    fn spans(rows: &EpochRows) -> Vec<(usize, u64, u64)> {
+        rows.runs
+            .iter()
+            .map(|(part, run)| (*part, run.first, run.last))
+            .collect()
+    }
+
     #[test]
-    fn rows_in_two_segments_count_once() {
+    fn rows_in_two_segments_count_once_in_the_later() {
         let (a, b) = (header(1, 0), header(4, 3));
-        let rows = merge(
-            &[Part { header: &a, runs: &[run(1, 4), run(8, 9)] }, Part { header: &b, runs: &[run(4, 10)] }],
-            &BTreeMap::new(),
-        );
-        let spans: Vec<_> = rows[0].runs.iter().map(|(part, run)| (*part, run.first, run.last)).collect();
-        assert_eq!(spans, [(0, 1, 4), (1, 5, 10)]);
-        assert_eq!((rows[0].missing, rows[0].duplicates), (0, 3));
+        let parts = [
+            Part {
+                header: &a,
+                runs: &[run(1, 4), run(8, 9)],
+            },
+            Part {
+                header: &b,
+                runs: &[run(4, 7), run(9, 10)],
+            },
+        ];
+        let rows = merge(&parts, &BTreeMap::new());
+        assert_eq!(spans(&rows[0]), [(0, 1, 3), (1, 4, 7), (0, 8, 8), (1, 9, 10)]);
+        assert_eq!((rows[0].missing, rows[0].duplicates), (0, 2));
+    }
+
+    #[test]
+    fn damage_in_the_later_copy_is_filled_from_the_earlier() {
+        let (a, b) = (header(1, 0), header(3, 2));
+        let parts = [
+            Part {
+                header: &a,
+                runs: &[run(1, 9)],
+            },
+            Part {
+                header: &b,
+                runs: &[run(3, 4), run(7, 8)],
+            },
+        ];
+        let rows = merge(&parts, &BTreeMap::from([(Epoch([5; 16]), 1)]));
+        assert_eq!(spans(&rows[0]), [(0, 2, 2), (1, 3, 4), (0, 5, 6), (1, 7, 8), (0, 9, 9)]);
+        assert_eq!((rows[0].missing, rows[0].duplicates), (0, 4));
     }
 
     #[test]
     fn gaps_are_counted_to_the_row_and_refused_numbers_are_no_gap() {
         let (a, b, c) = (header(1, 0), header(12, 9), header(20, 16));
         let parts = [
-            Part { header: &a, runs: &[run(1, 3), run(6, 8)] },
-            Part { header: &b, runs: &[run(12, 14)] },
+            Part {
+                header: &a,
+                runs: &[run(1, 3), run(6, 8)],
+            },
+            Part {
+                header: &b,
+                runs: &[run(12, 14)],
+            },
             Part { header: &c, runs: &[] },
         ];
         // lost: 4, 5, 9 and 15, 16; refused: 10, 11 and 17 to 19

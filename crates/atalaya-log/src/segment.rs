@@ -54,6 +54,9 @@ impl Epoch {
 pub struct SegmentHeader {
     /// The life of the log that wrote the segment.
     pub epoch: Epoch,
+    /// How many segments the epoch had before this one. Where two hold the same row, the later one is right: the row was
+    /// written again because the earlier one could not be synced.
+    pub ordinal: u32,
     /// The sequence number of the first frame.
     pub first_seq: u64,
     /// The last sequence number written before this segment in the same epoch; numbers between it and `first_seq` were
@@ -84,6 +87,7 @@ impl SegmentHeader {
         let mut out = [0; HEADER_BYTES];
         out[..8].copy_from_slice(MAGIC);
         out[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out[12..16].copy_from_slice(&self.ordinal.to_le_bytes());
         out[16..32].copy_from_slice(&self.epoch.0);
         out[32..40].copy_from_slice(&self.first_seq.to_le_bytes());
         out[40..48].copy_from_slice(&self.previous_seq.to_le_bytes());
@@ -109,6 +113,7 @@ impl SegmentHeader {
         epoch.copy_from_slice(&bytes[16..32]);
         let header = Self {
             epoch: Epoch(epoch),
+            ordinal: u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]),
             first_seq: number(&bytes[32..40]),
             previous_seq: number(&bytes[40..48]),
             epoch_first_seq: number(&bytes[48..56]),
@@ -136,7 +141,10 @@ impl SegmentName {
     /// Reads a file name; `None` for files that are not segments.
     pub fn parse(name: &str) -> Option<Self> {
         let (first, copy) = name.strip_suffix(SUFFIX)?.split_once('-')?;
-        let parsed = Self { first_seq: first.parse().ok()?, copy: copy.parse().ok()? };
+        let parsed = Self {
+            first_seq: first.parse().ok()?,
+            copy: copy.parse().ok()?,
+        };
         (parsed.to_string() == name).then_some(parsed)
     }
 }
@@ -168,6 +176,7 @@ mod tests {
     fn header() -> SegmentHeader {
         SegmentHeader {
             epoch: Epoch([7; 16]),
+            ordinal: 77,
             first_seq: 12,
             previous_seq: 9,
             epoch_first_seq: 4,
@@ -202,10 +211,19 @@ mod tests {
 
     #[test]
     fn names_sort_as_their_numbers_and_foreign_names_are_refused() {
-        let name = SegmentName { first_seq: 8123, copy: 2 };
+        let name = SegmentName {
+            first_seq: 8123,
+            copy: 2,
+        };
         assert_eq!(name.to_string(), "00000000000000008123-2.seg");
         assert_eq!(SegmentName::parse("00000000000000008123-2.seg"), Some(name));
-        for foreign in ["spare.tmp", "8123-2.seg", "00000000000000008123-02.seg", "00000000000000008123.seg", "lock"] {
+        for foreign in [
+            "spare.tmp",
+            "8123-2.seg",
+            "00000000000000008123-02.seg",
+            "00000000000000008123.seg",
+            "lock",
+        ] {
             assert_eq!(SegmentName::parse(foreign), None, "{foreign}");
         }
     }

@@ -69,7 +69,15 @@ impl Segments {
 
     /// Registers a segment that is written to.
     pub(crate) fn add_active(&mut self, name: SegmentName, epoch: Epoch, bytes: u64, file: &Arc<dyn DiskFile>) {
-        self.ledger.add_segment(name, Entry { epoch, bytes, sealed: false, held: false });
+        self.ledger.add_segment(
+            name,
+            Entry {
+                epoch,
+                bytes,
+                sealed: false,
+                held: false,
+            },
+        );
         self.files.insert(name, Arc::clone(file));
     }
 
@@ -123,7 +131,11 @@ impl Shared {
             }
         }
         drop(segments);
-        if names.is_empty() { Ok(()) } else { self.disk.sync_dir(&self.dir) }
+        if names.is_empty() {
+            Ok(())
+        } else {
+            self.disk.sync_dir(&self.dir)
+        }
     }
 }
 
@@ -159,7 +171,11 @@ pub(crate) fn write_flush_note(disk: &dyn Disk, dir: &Path, note: &BTreeMap<Epoc
 
 /// How a failed write or creation is answered.
 pub(crate) fn refusal_for(error: &io::Error) -> AppendError {
-    if disk::is_full(error) { AppendError::DiskFull } else { AppendError::Down }
+    if disk::is_full(error) {
+        AppendError::DiskFull
+    } else {
+        AppendError::Down
+    }
 }
 
 /// Locks; a panic of another holder does not make the log's state unusable, since no holder leaves it half changed.

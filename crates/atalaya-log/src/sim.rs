@@ -54,7 +54,11 @@ pub enum End {
 
 /// A simulated disk; clones are the same disk.
 #[derive(Clone)]
-pub struct SimDisk(Arc<Mutex<State>>);
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+    /// The process that uses this handle; a later process is not disturbed by what an earlier one still tries.
+    process: u64,
+}
 
 struct State {
     dice: Dice,
@@ -71,7 +75,7 @@ struct State {
     dies_at: Option<u64>,
     error_percent: u64,
     capacity: Option<u64>,
-    generation: u64,
+    process: u64,
 }
 
 enum EntryChange {
@@ -94,7 +98,7 @@ enum Change {
 impl SimDisk {
     /// An empty disk.
     pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        let state = Arc::new(Mutex::new(State {
             dice: Dice::new(seed),
             files: Vec::new(),
             entries: BTreeMap::new(),
@@ -106,44 +110,56 @@ impl SimDisk {
             dies_at: None,
             error_percent: 0,
             capacity: None,
-            generation: 0,
-        })))
+            process: 0,
+        }));
+        Self { state, process: 0 }
+    }
+
+    /// The same disk, for a process that starts now.
+    pub fn process(&self) -> Self {
+        let process = lock(&self.state).process;
+        Self {
+            process,
+            ..self.clone()
+        }
     }
 
     /// The process dies in the `calls`-th changing call from now: that call is done in part, later ones not at all.
     pub fn die_after(&self, calls: u64) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         state.dies_at = Some(state.calls + calls);
     }
 
     /// Changing calls fail with EIO in `percent` of 100 cases from now on.
     pub fn fail_percent(&self, percent: u64) {
-        lock(&self.0).error_percent = percent;
+        lock(&self.state).error_percent = percent;
     }
 
     /// The disk has this many bytes from now on; `None`: enough.
     pub fn set_capacity(&self, bytes: Option<u64>) {
-        lock(&self.0).capacity = bytes;
+        lock(&self.state).capacity = bytes;
     }
 
     /// Whether the process has died.
     pub fn is_dead(&self) -> bool {
-        lock(&self.0).is_dead()
+        lock(&self.state).is_dead()
     }
 
     /// Changing calls so far.
     pub fn calls(&self) -> u64 {
-        lock(&self.0).calls
+        lock(&self.state).calls
     }
 
     /// Ends the process or the machine, and starts anew without faults; locks are free, open files are dead.
     pub fn end(&self, how: End) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let state = &mut *state;
         if how == End::PowerLoss {
             for changes in std::mem::take(&mut state.pending_entries) {
                 if state.dice.chance(50) {
-                    changes.iter().for_each(|change| change.apply(&mut state.durable_entries));
+                    changes
+                        .iter()
+                        .for_each(|change| change.apply(&mut state.durable_entries));
                 }
             }
             state.entries = state.durable_entries.clone();
@@ -152,20 +168,26 @@ impl SimDisk {
             }
         }
         state.locks.clear();
-        state.generation += 1;
+        state.process += 1;
         (state.dies_at, state.error_percent, state.capacity) = (None, 0, None);
     }
 
     /// The bytes of a file as the process sees them, for tests that damage them.
     pub fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
-        let state = lock(&self.0);
+        let state = lock(&self.state);
         state.entries.get(path).map(|inode| state.files[*inode].now.clone())
     }
 
-    fn run<T>(&self, action: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        let mut state = lock(&self.0);
-        state.step()?;
+    fn look<T>(&self, action: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        let mut state = lock(&self.state);
+        if state.process != self.process {
+            return Err(dead());
+        }
         action(&mut state)
+    }
+
+    fn run<T>(&self, action: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        self.look(|state| state.step().and_then(|()| action(state)))
     }
 }
 
@@ -177,7 +199,7 @@ impl State {
     /// Counts a changing call; an error when it must not happen at all.
     fn step(&mut self) -> io::Result<()> {
         if self.is_dead() {
-            return Err(io::Error::other("the process is dead"));
+            return Err(dead());
         }
         self.calls += 1;
         let percent = self.error_percent;
@@ -270,6 +292,10 @@ impl EntryChange {
     }
 }
 
+fn dead() -> io::Error {
+    io::Error::other("the process is dead")
+}
+
 fn absent() -> io::Error {
     io::Error::from(io::ErrorKind::NotFound)
 }
@@ -278,7 +304,7 @@ struct SimLock(SimDisk, PathBuf, u64);
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        let mut state = lock(&self.0.0);
+        let mut state = lock(&self.0.state);
         if state.locks.get(&self.1) == Some(&self.2) {
             state.locks.remove(&self.1);
         }
@@ -291,23 +317,27 @@ impl Disk for SimDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Send + Sync>>> {
-        let mut state = lock(&self.0);
-        if state.locks.contains_key(path) {
-            return Ok(None);
-        }
-        state.next_lock += 1;
-        let id = state.next_lock;
-        state.locks.insert(path.to_owned(), id);
-        Ok(Some(Box::new(SimLock(self.clone(), path.to_owned(), id))))
+        self.look(|state| {
+            if state.locks.contains_key(path) {
+                return Ok(None);
+            }
+            state.next_lock += 1;
+            let id = state.next_lock;
+            state.locks.insert(path.to_owned(), id);
+            Ok(Some(
+                Box::new(SimLock(self.clone(), path.to_owned(), id)) as Box<dyn Send + Sync>
+            ))
+        })
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<(String, u64)>> {
-        let state = lock(&self.0);
-        let inside = |(path, inode): (&PathBuf, &usize)| {
-            let name = (path.parent() == Some(dir)).then(|| path.file_name()).flatten()?;
-            Some((name.to_str()?.to_owned(), state.files[*inode].now.len() as u64))
-        };
-        Ok(state.entries.iter().filter_map(inside).collect())
+        self.look(|state| {
+            let inside = |(path, inode): (&PathBuf, &usize)| {
+                let name = (path.parent() == Some(dir)).then(|| path.file_name()).flatten()?;
+                Some((name.to_str()?.to_owned(), state.files[*inode].now.len() as u64))
+            };
+            Ok(state.entries.iter().filter_map(inside).collect())
+        })
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -316,20 +346,30 @@ impl Disk for SimDisk {
             state.files.push(Inode::default());
             let inode = state.files.len() - 1;
             state.change_entries(vec![EntryChange::Set(path.to_owned(), inode)]);
-            Ok(Arc::new(SimFile { disk: self.clone(), inode, generation: state.generation }) as Arc<dyn DiskFile>)
+            Ok(Arc::new(SimFile {
+                disk: self.clone(),
+                inode,
+            }) as Arc<dyn DiskFile>)
         })
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let state = lock(&self.0);
-        let inode = *state.entries.get(path).ok_or_else(absent)?;
-        Ok(Arc::new(SimFile { disk: self.clone(), inode, generation: state.generation }))
+        self.look(|state| {
+            let inode = *state.entries.get(path).ok_or_else(absent)?;
+            Ok(Arc::new(SimFile {
+                disk: self.clone(),
+                inode,
+            }) as Arc<dyn DiskFile>)
+        })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.run(|state| {
             let inode = *state.entries.get(from).ok_or_else(absent)?;
-            state.change_entries(vec![EntryChange::Set(to.to_owned(), inode), EntryChange::Remove(from.to_owned())]);
+            state.change_entries(vec![
+                EntryChange::Set(to.to_owned(), inode),
+                EntryChange::Remove(from.to_owned()),
+            ]);
             Ok(())
         })
     }
@@ -348,7 +388,9 @@ impl Disk for SimDisk {
                 .into_iter()
                 .partition::<Vec<_>, _>(|changes| changes.iter().any(|change| change.is_in(dir)));
             state.pending_entries = others;
-            mine.iter().flatten().for_each(|change| change.apply(&mut state.durable_entries));
+            mine.iter()
+                .flatten()
+                .for_each(|change| change.apply(&mut state.durable_entries));
             Ok(())
         })
     }
@@ -357,22 +399,11 @@ impl Disk for SimDisk {
 struct SimFile {
     disk: SimDisk,
     inode: usize,
-    generation: u64,
-}
-
-impl SimFile {
-    fn run<T>(&self, action: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        let mut state = lock(&self.disk.0);
-        if state.generation != self.generation {
-            return Err(io::Error::other("the process that opened this file is dead"));
-        }
-        action(&mut state)
-    }
 }
 
 impl DiskFile for SimFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.run(|state| {
+        self.disk.look(|state| {
             let bytes = &state.files[self.inode].now;
             let from = (offset as usize).min(bytes.len());
             let len = buffer.len().min(bytes.len() - from);
@@ -382,11 +413,13 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.run(|state| {
+        self.disk.look(|state| {
             if state.is_dead() {
                 return state.step();
             }
-            let whole = state.step().and_then(|()| state.grow(self.inode, offset as usize + bytes.len()));
+            let whole = state
+                .step()
+                .and_then(|()| state.grow(self.inode, offset as usize + bytes.len()));
             // A write that fails, or in which the process dies, may have been done in part.
             let len = match &whole {
                 Ok(()) if !state.is_dead() => bytes.len(),
@@ -396,12 +429,16 @@ impl DiskFile for SimFile {
             if len > 0 {
                 state.files[self.inode].change(Change::Write(offset as usize, bytes[..len].to_vec()));
             }
-            if len == bytes.len() { whole } else { whole.and(Err(io::Error::other("cut short"))) }
+            if len == bytes.len() {
+                whole
+            } else {
+                whole.and(Err(io::Error::other("cut short")))
+            }
         })
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        self.run(|state| {
+        self.disk.look(|state| {
             state.step()?;
             state.grow(self.inode, len as usize)?;
             if state.files[self.inode].now.len() < len as usize {
@@ -412,7 +449,7 @@ impl DiskFile for SimFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.run(|state| {
+        self.disk.look(|state| {
             state.step()?;
             state.files[self.inode].change(Change::Len(len as usize));
             Ok(())
@@ -420,7 +457,7 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.run(|state| {
+        self.disk.look(|state| {
             if state.is_dead() {
                 return state.step();
             }

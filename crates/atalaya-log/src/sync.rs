@@ -48,7 +48,13 @@ pub(crate) fn round(shared: &Shared) -> Result<(), AppendError> {
 fn sync_dirty(shared: &Shared) -> Result<(), ()> {
     let dirty: Vec<(SegmentName, bool, Arc<_>)> = {
         let segments = lock(&shared.segments);
-        let open = |name: &SegmentName| Some((*name, segments.ledger.sealed(*name), Arc::clone(segments.files.get(name)?)));
+        let open = |name: &SegmentName| {
+            Some((
+                *name,
+                segments.ledger.sealed(*name),
+                Arc::clone(segments.files.get(name)?),
+            ))
+        };
         segments.dirty.iter().filter_map(open).collect()
     };
     if dirty.iter().any(|(_, _, file)| file.sync().is_err()) {
@@ -150,22 +156,31 @@ fn refusal(health: Health) -> Result<(), AppendError> {
 /// The buffer for the round after the next; a burst must not keep its memory for ever.
 fn recycle(mut frames: Vec<u8>, usual: usize) -> Vec<u8> {
     frames.clear();
-    if frames.capacity() > usual.saturating_mul(4) { Vec::new() } else { frames }
+    if frames.capacity() > usual.saturating_mul(4) {
+        Vec::new()
+    } else {
+        frames
+    }
 }
 
 /// The background thread: a round when somebody waits for one, when `sync_bytes` are unsynced, and `sync_every` after a
 /// write. Errors are in the log's health and in the results of those who wait.
 pub(crate) fn run(shared: &Shared) {
     loop {
-        let spare = lock(&shared.writer).prepare_spare(shared);
-        if spare.is_err() {
-            lock(&shared.segments).failed_writes += 1;
-        }
+        prepare_spare(shared);
         if !sleep(shared) {
             return;
         }
         // The outcome is in `health` and with the waiters; there is nobody else here to tell.
         let _told = round(shared);
+    }
+}
+
+/// Keeps the next segment ready. Failing is early news of a full disk, not yet a reason to refuse records.
+pub(crate) fn prepare_spare(shared: &Shared) {
+    let spare = lock(&shared.writer).prepare_spare(shared);
+    if spare.is_err() {
+        lock(&shared.segments).failed_writes += 1;
     }
 }
 
@@ -189,8 +204,10 @@ fn sleep(shared: &Shared) -> bool {
                 queue.syncer_sleeps = false;
             }
             Some(wait) => {
-                let (guard, timeout) =
-                    shared.wake_syncer.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner);
+                let (guard, timeout) = shared
+                    .wake_syncer
+                    .wait_timeout(queue, wait)
+                    .unwrap_or_else(PoisonError::into_inner);
                 queue = guard;
                 if timeout.timed_out() {
                     return !queue.stop;

@@ -66,7 +66,12 @@ impl Batch {
                     return Turn::Lead;
                 }
                 Some(done) => return done,
-                None => turn = self.changed.wait(turn).unwrap_or_else(std::sync::PoisonError::into_inner),
+                None => {
+                    turn = self
+                        .changed
+                        .wait(turn)
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                }
             }
         }
     }
@@ -133,7 +138,12 @@ impl Commit {
         loop {
             match state.result {
                 Some(result) => return result,
-                None => state = slot.arrived.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner),
+                None => {
+                    state = slot
+                        .arrived
+                        .wait(state)
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                }
             }
         }
     }
@@ -141,7 +151,9 @@ impl Commit {
 
 impl fmt::Debug for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Commit").field("refused", &self.0.as_ref().err()).finish_non_exhaustive()
+        f.debug_struct("Commit")
+            .field("refused", &self.0.as_ref().err())
+            .finish_non_exhaustive()
     }
 }
 
@@ -171,7 +183,10 @@ mod tests {
 
     #[test]
     fn an_outcome_tells_written_records_from_refused_ones() {
-        let outcome = Outcome { written_to: 5, refusal: Some(AppendError::DiskFull) };
+        let outcome = Outcome {
+            written_to: 5,
+            refusal: Some(AppendError::DiskFull),
+        };
         assert_eq!(outcome.of(5), Ok(()));
         assert_eq!(outcome.of(6), Err(AppendError::DiskFull));
     }
@@ -182,7 +197,10 @@ mod tests {
         let mut commit = Commit::pending(Arc::clone(&slot));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut commit).poll(&mut cx).is_pending());
-        let receipt = Receipt { mode: Mode::Fsync, seq: 3 };
+        let receipt = Receipt {
+            mode: Mode::Fsync,
+            seq: 3,
+        };
         slot.complete(Ok(receipt));
         assert_eq!(Pin::new(&mut commit).poll(&mut cx), Poll::Ready(Ok(receipt)));
         assert_eq!(commit.wait(), Ok(receipt));

@@ -19,17 +19,26 @@ pub(crate) struct Writer {
     active: Option<Active>,
     spare: Option<Arc<dyn DiskFile>>,
     last_seq: u64,
+    /// Ordinal of the next segment.
+    ordinal: u32,
 }
 
 struct Active {
     name: SegmentName,
     file: Arc<dyn DiskFile>,
     end: u64,
+    /// The number of the frame that must come next: a segment has no jumps.
+    due: u64,
 }
 
 impl Writer {
     pub(crate) fn new(last_seq: u64) -> Self {
-        Self { active: None, spare: None, last_seq }
+        Self {
+            active: None,
+            spare: None,
+            last_seq,
+            ordinal: 0,
+        }
     }
 
     /// Writes frames with consecutive numbers. Returns how many bytes the kernel has, and what became of the records.
@@ -40,7 +49,9 @@ impl Writer {
         let mut repeated = false;
         while done < frames.len() {
             let rest = &frames[done..];
-            let written = self.place(shared, rest).and_then(|taken| self.put(shared, &rest[..taken.bytes], taken));
+            let written = self
+                .place(shared, rest)
+                .and_then(|taken| self.put(shared, &rest[..taken.bytes], taken));
             match written {
                 Ok(bytes) => {
                     done += bytes;
@@ -52,23 +63,40 @@ impl Writer {
                     self.seal(shared);
                     if repeated || !had_segment {
                         let refusal = Some(refusal_for(&error));
-                        return (done, Outcome { written_to: self.last_seq, refusal });
+                        return (
+                            done,
+                            Outcome {
+                                written_to: self.last_seq,
+                                refusal,
+                            },
+                        );
                     }
                     repeated = true;
                 }
             }
         }
-        (done, Outcome { written_to: self.last_seq, refusal: None })
+        (
+            done,
+            Outcome {
+                written_to: self.last_seq,
+                refusal: None,
+            },
+        )
     }
 
-    /// The frames that go into the active segment next; makes it a new one when not even the first fits.
+    /// The frames that go into the active segment next; makes it a new one when not even the first fits, or when numbers
+    /// before the first were refused.
     fn place(&mut self, shared: &Shared, frames: &[u8]) -> io::Result<Taken> {
-        let room = |writer: &Self| writer.active.as_ref().map_or(0, |a| shared.config.segment_bytes - a.end);
+        let first_seq = frame::read_seq(frames);
+        let room = |writer: &Self| {
+            let usable = writer.active.as_ref().filter(|active| active.due == first_seq);
+            usable.map_or(0, |active| shared.config.segment_bytes - active.end)
+        };
         if let Some(taken) = frame::take(frames, room(self)) {
             return Ok(taken);
         }
         self.seal(shared);
-        self.start_segment(shared, frame::read_seq(frames))?;
+        self.start_segment(shared, first_seq)?;
         let no_room = || io::Error::other("a frame is larger than a segment");
         frame::take(frames, room(self)).ok_or_else(no_room)
     }
@@ -78,8 +106,14 @@ impl Writer {
         active.file.write_at(active.end, frames)?;
         let start = active.end;
         active.end += frames.len() as u64;
+        active.due = taken.last + 1;
         self.last_seq = taken.last;
-        let run = Run { first: taken.first, last: taken.last, start, end: active.end };
+        let run = Run {
+            first: taken.first,
+            last: taken.last,
+            start,
+            end: active.end,
+        };
         let mut segments = lock(&shared.segments);
         segments.ledger.add_rows(active.name, shared.epoch, run);
         segments.dirty.insert(active.name);
@@ -93,7 +127,10 @@ impl Writer {
             segments.ledger.disk_bytes() + shared.config.segment_bytes > shared.config.disk_budget_bytes
         };
         if full {
-            return Err(io::Error::new(io::ErrorKind::StorageFull, "the log's disk budget is used up"));
+            return Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                "the log's disk budget is used up",
+            ));
         }
         let active = self.create(shared, first_seq, self.last_seq, &[])?;
         lock(&shared.segments).add_active(active.name, shared.epoch, shared.config.segment_bytes, &active.file);
@@ -107,7 +144,11 @@ impl Writer {
             // Bytes of a failed write behind the end would look like damage later.
             let cut = active.file.set_len(active.end);
             let mut segments = lock(&shared.segments);
-            let bytes = if cut.is_ok() { active.end } else { shared.config.segment_bytes };
+            let bytes = if cut.is_ok() {
+                active.end
+            } else {
+                shared.config.segment_bytes
+            };
             segments.failed_writes += u64::from(cut.is_err());
             segments.seal(active.name, bytes);
         }
@@ -140,7 +181,12 @@ impl Writer {
         segments.ledger.forget_rows_above(shared.epoch, durable_seq);
         for (active, taken) in made {
             segments.add_active(active.name, shared.epoch, shared.config.segment_bytes, &active.file);
-            let run = Run { first: taken.first, last: taken.last, start: HEADER_BYTES as u64, end: active.end };
+            let run = Run {
+                first: taken.first,
+                last: taken.last,
+                start: HEADER_BYTES as u64,
+                end: active.end,
+            };
             segments.ledger.add_rows(active.name, shared.epoch, run);
             if let Some(before) = self.active.replace(active) {
                 segments.seal(before.name, shared.config.segment_bytes);
@@ -158,7 +204,17 @@ impl Writer {
         };
         lock(&shared.segments).spare_bytes = 0;
         let name = self.free_name(shared, first_seq)?;
-        let made = fill(shared, &*file, first_seq, previous_seq, frames).and_then(|()| {
+        let header = SegmentHeader {
+            epoch: shared.epoch,
+            ordinal: self.ordinal,
+            first_seq,
+            previous_seq,
+            epoch_first_seq: shared.epoch_first_seq,
+            node_id: shared.config.node_id.clone(),
+            app_stem: shared.config.app_stem.clone(),
+        };
+        self.ordinal = self.ordinal.saturating_add(1);
+        let made = fill(&*file, shared.config.segment_bytes, &header, frames).and_then(|()| {
             shared.disk.rename(&shared.path(temporary), &shared.path(name))?;
             shared.disk.sync_dir(&shared.dir)
         });
@@ -167,7 +223,13 @@ impl Writer {
             self.remove(shared, temporary);
             return Err(error);
         }
-        Ok(Active { name, file, end: (HEADER_BYTES + frames.len()) as u64 })
+        let due = frame::take(frames, u64::MAX).map_or(first_seq, |taken| taken.last + 1);
+        Ok(Active {
+            name,
+            file,
+            end: (HEADER_BYTES + frames.len()) as u64,
+            due,
+        })
     }
 
     /// A name that neither the ledger nor the directory has: a segment that failed half way may still be there.
@@ -219,16 +281,8 @@ impl Writer {
     }
 }
 
-fn fill(shared: &Shared, file: &dyn DiskFile, first_seq: u64, previous_seq: u64, frames: &[u8]) -> io::Result<()> {
-    let header = SegmentHeader {
-        epoch: shared.epoch,
-        first_seq,
-        previous_seq,
-        epoch_first_seq: shared.epoch_first_seq,
-        node_id: shared.config.node_id.clone(),
-        app_stem: shared.config.app_stem.clone(),
-    };
-    file.allocate(shared.config.segment_bytes)?;
+fn fill(file: &dyn DiskFile, bytes: u64, header: &SegmentHeader, frames: &[u8]) -> io::Result<()> {
+    file.allocate(bytes)?;
     file.write_at(0, &header.encode())?;
     if !frames.is_empty() {
         file.write_at(HEADER_BYTES as u64, frames)?;

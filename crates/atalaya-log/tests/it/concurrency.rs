@@ -1,0 +1,99 @@
+//! Many threads on one log: every number once, every record back.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use atalaya_log::{Log, LogConfig};
+
+use crate::{Table, flush_all, open, small, texts};
+
+const THREADS: u64 = 16;
+const APPENDS: u64 = 2_000;
+
+fn config() -> LogConfig {
+    LogConfig {
+        segment_bytes: 256 * 1024,
+        ..small()
+    }
+}
+
+/// Runs `append` on all threads; returns the numbers it gave.
+fn run(log: &Log, append: impl Fn(&Log, &str) -> u64 + Sync) -> BTreeSet<u64> {
+    let append = &append;
+    thread::scope(|scope| {
+        let work = |worker: u64| {
+            move || {
+                let mut seqs: Vec<u64> = Vec::new();
+                for row in 0..APPENDS {
+                    let seq = append(log, &format!("worker {worker} row {row}"));
+                    assert!(seqs.last() < Some(&seq), "numbers rise for each caller");
+                    seqs.push(seq);
+                }
+                seqs
+            }
+        };
+        let workers: Vec<_> = (0..THREADS).map(|worker| scope.spawn(work(worker))).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("no panic"))
+            .collect()
+    })
+}
+
+fn check(log: &Log, seqs: &BTreeSet<u64>) {
+    assert_eq!(seqs.len() as u64, THREADS * APPENDS, "every number once");
+    let mut table = Table::new();
+    flush_all(log, &mut table);
+    let rows: BTreeSet<String> = texts(&table).into_iter().collect();
+    assert_eq!(rows.len() as u64, THREADS * APPENDS, "every record back");
+}
+
+#[test]
+fn process_appends_of_many_threads_all_come_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = open(dir.path(), config(), 1);
+    let seqs = run(&log, |log, text| {
+        log.append(1, &[text.as_bytes()]).expect("accepted").seq
+    });
+    check(&log, &seqs);
+}
+
+#[test]
+fn durable_and_other_appends_of_many_threads_all_come_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = open(dir.path(), config(), 1);
+    let seqs = run(&log, |log, text| {
+        // A few wait for the device, most do not; all share the queue.
+        if text.ends_with("77") {
+            let receipt = log.append_durable(1, &[text.as_bytes()]).wait().expect("durable");
+            assert!(log.stats().durable_seq >= receipt.seq);
+            return receipt.seq;
+        }
+        log.append(1, &[text.as_bytes()]).expect("accepted").seq
+    });
+    check(&log, &seqs);
+}
+
+#[test]
+fn a_flush_beside_appends_takes_every_record_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = open(dir.path(), config(), 1);
+    let mut table = Table::new();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for row in 0..5_000 {
+                log.append(1, &[format!("row {row}").as_bytes()]).expect("accepted");
+            }
+        });
+        while !writer.is_finished() {
+            flush_all(&log, &mut table);
+        }
+    });
+    flush_all(&log, &mut table);
+    let rows = texts(&table);
+    assert_eq!(rows.len(), 5_000);
+    assert!(
+        rows.iter().enumerate().all(|(at, row)| *row == format!("row {at}")),
+        "in order"
+    );
+}
