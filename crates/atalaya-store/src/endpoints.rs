@@ -33,11 +33,12 @@ impl Store {
     pub async fn create_endpoint(&self, new: &NewEndpoint, now: Timestamp) -> Result<Endpoint, StoreError> {
         check_tags(&new.tags, RUN_TAG_VALUE_MAX)?;
         let mut tx = self.write().await?;
-        let (total, taken): (i64, bool) = sqlx::query_as("SELECT COUNT(*), COALESCE(MAX(name = $1), 0) FROM endpoints")
-            .bind(new.name.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
-        if taken {
+        let (total, taken): (i64, i64) =
+            sqlx::query_as("SELECT COUNT(*), COUNT(CASE WHEN name = $1 THEN 1 END) FROM endpoints")
+                .bind(new.name.as_str())
+                .fetch_one(&mut *tx)
+                .await?;
+        if taken > 0 {
             return Err(StoreError::already_exists(Noun::Endpoint, &new.name));
         }
         if total >= i64::from(ENDPOINTS_MAX) {

@@ -2,7 +2,7 @@
 
 use sqlx::{QueryBuilder, Sqlite};
 
-use crate::filter::OrderKey;
+use crate::filter_parse::OrderKey;
 use crate::{Comparison, Entity, Filter, Operator, Search, StoreError, Value};
 
 /// Longest `LIKE` pattern in characters, and most `%` in it: matching takes time in their product.

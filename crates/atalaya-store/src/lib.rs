@@ -14,6 +14,7 @@ mod endpoints;
 mod error;
 mod experiments;
 mod filter;
+mod filter_parse;
 mod filter_sql;
 mod limits;
 mod manifest;

@@ -1,5 +1,7 @@
 //! Results of monitor runs, as JSON text with their window; the newest of each monitor are kept.
 
+use std::collections::BTreeMap;
+
 use atalaya_domain::Timestamp;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -96,6 +98,18 @@ impl Store {
     /// [`StoreError`] when the database fails.
     pub async fn latest_monitor_run(&self, monitor: &str) -> Result<Option<MonitorRun>, StoreError> {
         Ok(self.monitor_runs(monitor, 1).await?.pop())
+    }
+
+    /// When each monitor last ran, without its result: what a scheduler asks. Monitors that never ran are absent.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn monitors_last_ran(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        let mut tx = self.read().await?;
+        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT monitor, MAX(ran_at) FROM monitor_runs GROUP BY monitor")
+            .fetch_all(&mut *tx)
+            .await?;
+        Ok(rows.into_iter().map(|(monitor, at)| (monitor, Timestamp(at))).collect())
     }
 
     /// The newest results of a monitor, newest first, at most `limit` (itself at most 1,000).

@@ -18,11 +18,12 @@ impl Store {
     pub async fn create_monitor(&self, monitor: &Monitor) -> Result<(), StoreError> {
         check(monitor)?;
         let mut tx = self.write().await?;
-        let (total, taken): (i64, bool) = sqlx::query_as("SELECT COUNT(*), COALESCE(MAX(name = $1), 0) FROM monitors")
-            .bind(&monitor.name)
-            .fetch_one(&mut *tx)
-            .await?;
-        if taken {
+        let (total, taken): (i64, i64) =
+            sqlx::query_as("SELECT COUNT(*), COUNT(CASE WHEN name = $1 THEN 1 END) FROM monitors")
+                .bind(&monitor.name)
+                .fetch_one(&mut *tx)
+                .await?;
+        if taken > 0 {
             return Err(StoreError::already_exists(Noun::Monitor, &monitor.name));
         }
         if total >= i64::from(MONITORS_MAX) {

@@ -15,11 +15,12 @@ impl Store {
     pub async fn create_notifier(&self, notifier: &Notifier) -> Result<(), StoreError> {
         check(notifier)?;
         let mut tx = self.write().await?;
-        let (total, taken): (i64, bool) = sqlx::query_as("SELECT COUNT(*), COALESCE(MAX(name = $1), 0) FROM notifiers")
-            .bind(&notifier.name)
-            .fetch_one(&mut *tx)
-            .await?;
-        if taken {
+        let (total, taken): (i64, i64) =
+            sqlx::query_as("SELECT COUNT(*), COUNT(CASE WHEN name = $1 THEN 1 END) FROM notifiers")
+                .bind(&notifier.name)
+                .fetch_one(&mut *tx)
+                .await?;
+        if taken > 0 {
             return Err(StoreError::already_exists(Noun::Notifier, &notifier.name));
         }
         if total >= i64::from(NOTIFIERS_MAX) {

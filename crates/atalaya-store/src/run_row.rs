@@ -53,7 +53,7 @@ pub(crate) async fn assemble(db: &mut SqliteConnection, rows: &[SqliteRow]) -> R
 
 /// A row of `metrics` or `latest_metrics`.
 pub(crate) fn read_metric(row: &SqliteRow) -> Result<Metric, StoreError> {
-    let not_a_number: bool = row.try_get("not_a_number")?;
+    let not_a_number = row.try_get::<i64, _>("not_a_number")? != 0;
     Ok(Metric {
         key: row.try_get("key")?,
         value: if not_a_number { f64::NAN } else { row.try_get("value")? },

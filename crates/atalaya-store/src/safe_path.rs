@@ -32,7 +32,7 @@ pub enum PathError {
     /// NUL, control character, backslash or `%`.
     #[error("artifact path must not hold control characters, `\\` or `%`")]
     Character,
-    /// A segment ends with a dot or starts or ends with a space, which some systems drop.
+    /// A segment ends with a dot or a space, which some systems drop.
     #[error("artifact path segment must not end with a dot or a space")]
     Trailing,
 }
@@ -95,7 +95,7 @@ mod tests {
             "MLmodel",
             "model.pkl",
             "data/model/sub dir/été.bin",
-            "a:b/c",
+            "run:1/c",
             "k+step+1.png",
             "..a/b..c",
             " a",
