@@ -58,12 +58,20 @@ pub(crate) fn append_best_effort(shared: &Shared, kind: u8, payload: &[&[u8]]) -
     })
 }
 
-/// Writes what is pending now; waits for whoever is writing. Records that come later are not waited for.
+/// Writes what is pending now, and waits for whoever is writing. Records that come later are not waited for.
 pub(crate) fn write_pending(shared: &Shared) {
-    if lock(&shared.queue).pending.frames.is_empty() {
-        return;
+    {
+        let queue = lock(&shared.queue);
+        if queue.pending.frames.is_empty() && !queue.leading {
+            return;
+        }
     }
-    let job = shared.claim_lead().take_pending();
+    let mut queue = shared.claim_lead();
+    if queue.pending.frames.is_empty() {
+        return shared.release_lead(queue, Vec::new());
+    }
+    let job = queue.take_pending();
+    drop(queue);
     write(shared, job);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
 use crate::config::LogConfig;
@@ -305,7 +305,7 @@ fn write_again(file: &dyn DiskFile, end: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn read_all(disk: &dyn Disk, path: &PathBuf, bytes: u64) -> io::Result<Vec<u8>> {
+fn read_all(disk: &dyn Disk, path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
     let file: Arc<dyn DiskFile> = disk.open(path)?;
     let mut content = vec![0; usize::try_from(bytes).map_err(io::Error::other)?];
     let read = file.read_at(0, &mut content)?;

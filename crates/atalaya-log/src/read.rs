@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::append::wake_syncer;
 use crate::disk::DiskFile;
 use crate::error::LogError;
 use crate::frame::{self, Decoded, Record};
@@ -11,6 +12,7 @@ use crate::ledger::Piece;
 use crate::recovery;
 use crate::segment::{Epoch, SegmentHeader, SegmentName};
 use crate::shared::{Shared, lock, quarantine, write_flush_note};
+use crate::stats::Health;
 
 /// How much is read from a segment at once.
 const READ_BYTES: usize = 1024 * 1024;
@@ -265,7 +267,12 @@ pub(crate) fn flushed(shared: &Shared, epoch: Epoch, last_seq: u64) -> Result<()
     lock(&shared.segments).ledger.noted(note);
     shared
         .delete_flushed_segments()
-        .map_err(LogError::io("delete flushed segments in", &shared.dir))
+        .map_err(LogError::io("delete flushed segments in", &shared.dir))?;
+    let mut queue = lock(&shared.queue);
+    // There may be room now.
+    queue.sync_wanted |= queue.health != Health::Up;
+    wake_syncer(shared, &mut queue);
+    Ok(())
 }
 
 /// See `Log::app_id`.

@@ -302,7 +302,8 @@ mod tests {
         let second = HEADER_BYTES + frame::frame_bytes(5);
         bytes[second + 3] ^= 0x80;
         let found = scan(&head, &bytes);
-        assert_eq!(found.damaged, [second as u64..(second + frame::frame_bytes(5)) as u64]);
+        let damaged = second as u64..(second + frame::frame_bytes(5)) as u64;
+        assert_eq!((found.damaged.len(), &found.damaged[0]), (1, &damaged));
         assert_eq!(
             found.runs.iter().map(|run| (run.first, run.last)).collect::<Vec<_>>(),
             [(1, 1), (3, 5)]

@@ -17,11 +17,12 @@ use crate::stats::Health;
 /// Why accepted records are not on the device, or why none are accepted.
 pub(crate) fn round(shared: &Shared) -> Result<(), AppendError> {
     let mut idle = lock(&shared.sync_turn);
+    // Whoever wants a sync from here on may be too late for this round, and asks for the next.
+    lock(&shared.queue).sync_wanted = false;
     heal(shared)?;
     write_pending(shared);
     let (target, frames) = {
         let mut queue = lock(&shared.queue);
-        queue.sync_wanted = false;
         if queue.written_seq == queue.durable_seq || queue.must_rewrite {
             return refusal(queue.health);
         }

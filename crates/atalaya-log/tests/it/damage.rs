@@ -36,51 +36,65 @@ fn rows_of(bytes: &[u8], header: &SegmentHeader) -> (Vec<u64>, bool, bool) {
     (seqs, !found.damaged.is_empty(), found.torn.is_some())
 }
 
-#[test]
-fn every_flipped_bit_of_a_segment_costs_one_row_at_most_and_is_noticed() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let rows = one_segment(dir.path()).len() as u64;
-    let mut bytes = fs::read(&segments(dir.path())[0]).expect("readable");
-    assert!(bytes.len() > 60_000, "{} bytes", bytes.len());
-    let header = SegmentHeader::decode(&bytes).expect("whole");
-    for bit in 512 * 8..bytes.len() * 8 {
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        let (seqs, damaged, torn) = rows_of(&bytes, &header);
-        assert_eq!(seqs.len() as u64, rows - 1, "bit {bit}");
-        assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "bit {bit}");
-        assert!(damaged != torn, "bit {bit} is noticed once");
-        assert_eq!(
-            torn,
-            seqs.last() == Some(&(rows - 1)),
-            "bit {bit}: only damage in the last row is a torn tail"
-        );
-        bytes[bit / 8] ^= 1 << (bit % 8);
+/// A log of 64 KiB in segments of 4 KiB, each with its header: small, because every bit is tried on a whole segment.
+fn many_segments(dir: &Path) -> Vec<(SegmentHeader, Vec<u8>)> {
+    let log = open(dir, small(), 1);
+    for row in 0..260 {
+        append(&log, &format!("row {row} {}", "x".repeat(row * 3 % 400)));
     }
-    for bit in 0..512 * 8 {
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(SegmentHeader::decode(&bytes).is_err(), "bit {bit} of the header");
-        bytes[bit / 8] ^= 1 << (bit % 8);
+    log.close().expect("closed");
+    let read = |path| {
+        let bytes = fs::read(path).expect("readable");
+        (SegmentHeader::decode(&bytes).expect("whole"), bytes)
+    };
+    let found: Vec<_> = segments(dir).into_iter().map(read).collect();
+    let bytes: usize = found.iter().map(|(_, bytes)| bytes.len()).sum();
+    assert!(bytes > 64 * 1024, "{bytes} bytes");
+    found
+}
+
+#[test]
+fn every_flipped_bit_of_a_log_costs_one_row_at_most_and_is_noticed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (header, mut bytes) in many_segments(dir.path()) {
+        let (whole, _, _) = rows_of(&bytes, &header);
+        for bit in 512 * 8..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let (seqs, damaged, torn) = rows_of(&bytes, &header);
+            assert_eq!(seqs.len(), whole.len() - 1, "bit {bit}");
+            assert!(seqs.iter().all(|seq| whole.contains(seq)), "bit {bit}");
+            assert!(damaged != torn, "bit {bit} is noticed once");
+            assert_eq!(
+                torn,
+                seqs.last() != whole.last(),
+                "bit {bit}: only damage in the last row is a torn tail"
+            );
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        for bit in 0..512 * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(SegmentHeader::decode(&bytes).is_err(), "bit {bit} of the header");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
     }
 }
 
 #[test]
 fn a_segment_cut_at_any_length_keeps_the_rows_before_the_cut() {
     let dir = tempfile::tempdir().expect("a directory");
-    one_segment(dir.path());
-    let bytes = fs::read(&segments(dir.path())[0]).expect("readable");
-    let header = SegmentHeader::decode(&bytes).expect("whole");
-    let whole = scan(&header, &bytes).runs[0].clone();
-    let mut rows = 0;
-    for len in 512..=bytes.len() {
-        let (seqs, damaged, torn) = rows_of(&bytes[..len], &header);
-        assert!(seqs.len() == rows || seqs.len() == rows + 1, "length {len}");
-        rows = seqs.len();
-        assert!(!damaged, "length {len}");
-        // A cut right behind a row leaves nothing torn, and neither does one that leaves only zeros of a header.
-        let end = scan(&header, &bytes[..len]).end as usize;
-        assert_eq!(torn, bytes[end..len].iter().any(|byte| *byte != 0), "length {len}");
+    for (header, bytes) in many_segments(dir.path()) {
+        let mut rows = 0;
+        for len in 512..=bytes.len() {
+            let (seqs, damaged, torn) = rows_of(&bytes[..len], &header);
+            assert!(seqs.len() == rows || seqs.len() == rows + 1, "length {len}");
+            rows = seqs.len();
+            assert!(!damaged, "length {len}");
+            // A cut right behind a row leaves nothing torn, and neither does one that leaves only zeros of a header.
+            let end = scan(&header, &bytes[..len]).end as usize;
+            assert_eq!(torn, bytes[end..len].iter().any(|byte| *byte != 0), "length {len}");
+        }
+        assert_eq!(rows, rows_of(&bytes, &header).0.len());
     }
-    assert_eq!(rows as u64, whole.last);
 }
 
 /// Opens a damaged copy of the log in `dir` and says what recovery found and which rows came back.

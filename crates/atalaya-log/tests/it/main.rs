@@ -106,3 +106,11 @@ fn a_record_comes_back_as_it_was() {
         "until it is noted, it is offered again"
     );
 }
+
+#[test]
+fn a_log_is_shared_and_its_promises_travel() {
+    fn shared<T: Send + Sync>() {}
+    fn travels<T: Send + std::future::Future>() {}
+    shared::<Log>();
+    travels::<atalaya_log::Commit>();
+}
