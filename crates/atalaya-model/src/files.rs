@@ -156,7 +156,19 @@ mod tests {
     #[test]
     fn unusable_paths_are_refused_without_repeating_them() {
         for path in [
-            "", "/etc/passwd", "../secret", "a/../b", "a/..", "./a", "a//b", "a/", "a\\b", "..\\b", "a\0b", "c:x", "a\nb",
+            "",
+            "/etc/passwd",
+            "../secret",
+            "a/../b",
+            "a/..",
+            "./a",
+            "a//b",
+            "a/",
+            "a\\b",
+            "..\\b",
+            "a\0b",
+            "c:x",
+            "a\nb",
         ] {
             let error = ModelFiles::from_pairs([("ok", &b""[..]), (path, b"")]).unwrap_err();
             assert!(matches!(error, FilesError::Path { position: 1, .. }), "{path:?}");

@@ -36,7 +36,13 @@ impl LoadedModel {
 
 impl std::fmt::Debug for LoadedModel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { predictor: _, manifest, flavor, executor, reason } = self;
+        let Self {
+            predictor: _,
+            manifest,
+            flavor,
+            executor,
+            reason,
+        } = self;
         f.debug_struct("LoadedModel")
             .field("manifest", manifest)
             .field("flavor", flavor)
@@ -105,7 +111,10 @@ pub struct PassedOver {
 const LISTED: usize = 12;
 
 fn join(passed_over: &[PassedOver]) -> String {
-    let listed = passed_over.iter().take(LISTED).map(|one| format!("`{}`: {}", one.flavor, one.reason));
+    let listed = passed_over
+        .iter()
+        .take(LISTED)
+        .map(|one| format!("`{}`: {}", one.flavor, one.reason));
     listed.collect::<Vec<_>>().join("; ")
 }
 
@@ -123,27 +132,47 @@ pub fn load(files: &ModelFiles) -> Result<LoadedModel, LoadError> {
 /// # Errors
 /// As [`load`].
 pub fn load_with(files: &ModelFiles, flavors: &[&dyn Flavor]) -> Result<LoadedModel, LoadError> {
-    let manifest_bytes =
-        files.read(MANIFEST_PATH).ok_or_else(|| LoadError::FileMissing { path: MANIFEST_PATH.to_owned() })?;
+    let manifest_bytes = files.read(MANIFEST_PATH).ok_or_else(|| LoadError::FileMissing {
+        path: MANIFEST_PATH.to_owned(),
+    })?;
     let manifest = Manifest::parse(manifest_bytes)?;
     let mut passed_over = Vec::new();
     for flavor in flavors {
         let name = flavor.name();
         let outcome = match manifest.flavor(name) {
             None => Err(("`MLmodel` does not name it".to_owned(), false)),
-            Some(_) => flavor.load(&manifest, files).map_err(|error| (chain(&error), error.is_refusal())),
+            Some(_) => flavor
+                .load(&manifest, files)
+                .map_err(|error| (chain(&error), error.is_refusal())),
         };
         match outcome {
             Ok(predictor) => {
                 let reason = format!("flavor `{name}` is understood completely");
-                return Ok(LoadedModel { predictor, manifest, flavor: name, executor: "native", reason });
+                return Ok(LoadedModel {
+                    predictor,
+                    manifest,
+                    flavor: name,
+                    executor: "native",
+                    reason,
+                });
             }
-            Err((reason, refused)) => passed_over.push(PassedOver { flavor: name.to_owned(), reason, refused }),
+            Err((reason, refused)) => passed_over.push(PassedOver {
+                flavor: name.to_owned(),
+                reason,
+                refused,
+            }),
         }
     }
-    for name in manifest.flavor_names().filter(|name| flavors.iter().all(|flavor| flavor.name() != *name)) {
+    for name in manifest
+        .flavor_names()
+        .filter(|name| flavors.iter().all(|flavor| flavor.name() != *name))
+    {
         let reason = "there is no native loader for it".to_owned();
-        passed_over.push(PassedOver { flavor: name.to_owned(), reason, refused: false });
+        passed_over.push(PassedOver {
+            flavor: name.to_owned(),
+            reason,
+            refused: false,
+        });
     }
     Err(LoadError::NoFlavor { passed_over })
 }

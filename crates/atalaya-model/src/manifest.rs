@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::files::check_path;
 use crate::signature::{Signature, SignatureError};
@@ -96,7 +96,9 @@ impl Manifest {
     /// The method that answers a request: `predict`, or what the model was logged with (`predict_proba`, …).
     #[must_use]
     pub fn predict_fn(&self) -> &str {
-        self.flavor("python_function").and_then(|flavor| flavor.get("predict_fn")).unwrap_or("predict")
+        self.flavor("python_function")
+            .and_then(|flavor| flavor.get("predict_fn"))
+            .unwrap_or("predict")
     }
 
     /// The scikit-learn that fitted the model.
@@ -138,7 +140,11 @@ impl Manifest {
         }
         let text = std::str::from_utf8(mlmodel_yaml).map_err(|_| ManifestError::NotText)?;
         let wire: Wire = serde_saphyr::from_str_with_options(text, options()).map_err(|error| yaml_error(&error))?;
-        let flavors = wire.flavors.into_iter().map(|(name, values)| (name, FlavorConfig { values: values.0 })).collect();
+        let flavors = wire
+            .flavors
+            .into_iter()
+            .map(|(name, values)| (name, FlavorConfig { values: values.0 }))
+            .collect();
         let manifest = Self {
             mlflow_version: wire.mlflow_version,
             run_id: wire.run_id,
@@ -159,7 +165,11 @@ impl Manifest {
             let values = self.flavors.values().filter_map(move |flavor| flavor.get(key));
             values.map(move |path| (key, path))
         });
-        for (field, path) in in_flavors.chain(self.input_example.as_deref().map(|path| ("saved_input_example_info", path))) {
+        for (field, path) in in_flavors.chain(
+            self.input_example
+                .as_deref()
+                .map(|path| ("saved_input_example_info", path)),
+        ) {
             check_path(path).map_err(|reason| ManifestError::Path { field, reason })?;
         }
         Ok(())
@@ -167,7 +177,14 @@ impl Manifest {
 }
 
 /// Settings of flavors that are paths inside the model directory.
-const PATH_KEYS: [&str; 6] = ["pickled_model", "data", "model_path", "python_model", "code", "model_code_path"];
+const PATH_KEYS: [&str; 6] = [
+    "pickled_model",
+    "data",
+    "model_path",
+    "python_model",
+    "code",
+    "model_code_path",
+];
 
 #[derive(Deserialize)]
 struct Wire {
@@ -199,7 +216,11 @@ impl SignatureWire {
     /// `None` when no inputs are declared: then the model itself knows best what it takes.
     fn parse(self) -> Option<Result<Signature, SignatureError>> {
         let inputs = self.inputs?;
-        Some(Signature::parse(&inputs, self.outputs.as_deref(), self.params.as_deref()))
+        Some(Signature::parse(
+            &inputs,
+            self.outputs.as_deref(),
+            self.params.as_deref(),
+        ))
     }
 }
 
@@ -211,7 +232,11 @@ impl<'de> Deserialize<'de> for Scalars {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let values: Option<BTreeMap<String, Scalar>> = Deserialize::deserialize(deserializer)?;
         let values = values.unwrap_or_default().into_iter();
-        Ok(Self(values.filter_map(|(key, value)| value.0.map(|text| (key, text))).collect()))
+        Ok(Self(
+            values
+                .filter_map(|(key, value)| value.0.map(|text| (key, text)))
+                .collect(),
+        ))
     }
 }
 

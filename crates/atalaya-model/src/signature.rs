@@ -93,7 +93,11 @@ pub struct ColumnSpec {
 impl ColumnSpec {
     /// A required column.
     pub fn required(name: impl Into<String>, kind: ColumnType) -> Self {
-        Self { name: name.into(), kind, required: true }
+        Self {
+            name: name.into(),
+            kind,
+            required: true,
+        }
     }
 
     /// Whether a null may stand in the column.
@@ -233,7 +237,9 @@ impl Signature {
     /// As [`Signature::new`].
     pub fn of_doubles(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self, SignatureError> {
         let inputs = names.into_iter().take(MAX_COLUMNS + 1);
-        let inputs = inputs.map(|name| ColumnSpec::required(name, ColumnType::Double)).collect();
+        let inputs = inputs
+            .map(|name| ColumnSpec::required(name, ColumnType::Double))
+            .collect();
         Self::build(inputs, Vec::new(), Vec::new(), false)
     }
 
@@ -274,9 +280,18 @@ impl Signature {
                 return Err(SignatureError::Name { position });
             }
         }
-        let fields = inputs.iter().map(|column| Field::new(&column.name, column.kind.arrow_type(), column.nullable()));
+        let fields = inputs
+            .iter()
+            .map(|column| Field::new(&column.name, column.kind.arrow_type(), column.nullable()));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Self { inputs, outputs, params, positional, schema, index })
+        Ok(Self {
+            inputs,
+            outputs,
+            params,
+            positional,
+            schema,
+            index,
+        })
     }
 
     /// The input columns, in the order a predictor gets them.

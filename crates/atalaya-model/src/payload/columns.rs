@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow_array::builder::BooleanBufferBuilder;
 use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray,
+    ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, PrimitiveArray, RecordBatch, RecordBatchOptions,
+    StringArray,
 };
 use arrow_buffer::{Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use base64::Engine;
@@ -47,7 +48,11 @@ struct Bytes {
 
 impl<'s> Columns<'s> {
     pub(super) fn new(signature: &'s Signature) -> Self {
-        let columns = signature.inputs().iter().map(|column| Column::new(column.kind)).collect();
+        let columns = signature
+            .inputs()
+            .iter()
+            .map(|column| Column::new(column.kind))
+            .collect();
         Self { signature, columns }
     }
 
@@ -100,7 +105,11 @@ impl<'s> Columns<'s> {
         let spec = &self.signature.inputs()[position];
         if !spec.nullable() {
             let (column, expected) = (spec.name.clone(), spec.kind);
-            return Err(PayloadError::MissingValue { column, row: self.len(position), expected });
+            return Err(PayloadError::MissingValue {
+                column,
+                row: self.len(position),
+                expected,
+            });
         }
         self.push_null(position);
         Ok(())
@@ -114,7 +123,12 @@ impl<'s> Columns<'s> {
     #[cold]
     fn value_error(&self, position: usize, problem: ValueProblem) -> PayloadError {
         let spec = &self.signature.inputs()[position];
-        PayloadError::Value { column: spec.name.clone(), row: self.len(position), expected: spec.kind, problem }
+        PayloadError::Value {
+            column: spec.name.clone(),
+            row: self.len(position),
+            expected: spec.kind,
+            problem,
+        }
     }
 
     /// The batch of `rows` rows. Every column has that many values, and nulls only where it may.
@@ -138,7 +152,10 @@ impl Column {
             ColumnType::String => Values::String(Bytes::new()),
             ColumnType::Binary => Values::Binary(Bytes::new()),
         };
-        Self { values, nulls: NullBufferBuilder::new(0) }
+        Self {
+            values,
+            nulls: NullBufferBuilder::new(0),
+        }
     }
 
     fn push_null(&mut self) {
@@ -224,7 +241,10 @@ fn primitive<T: ArrowPrimitiveType>(values: Vec<T::Native>, nulls: Option<NullBu
 
 impl Bytes {
     fn new() -> Self {
-        Self { bytes: Vec::new(), offsets: vec![0] }
+        Self {
+            bytes: Vec::new(),
+            offsets: vec![0],
+        }
     }
 
     fn push(&mut self, value: &[u8]) {
@@ -239,12 +259,19 @@ impl Bytes {
     }
 
     fn finish(self) -> (OffsetBuffer<i32>, Buffer) {
-        (OffsetBuffer::new(ScalarBuffer::from(self.offsets)), Buffer::from_vec(self.bytes))
+        (
+            OffsetBuffer::new(ScalarBuffer::from(self.offsets)),
+            Buffer::from_vec(self.bytes),
+        )
     }
 }
 
 /// Microseconds since 1970 in UTC of an ISO 8601 text; one without a zone is taken as UTC.
 fn microseconds(text: &str) -> Result<i64, ValueProblem> {
     let nanoseconds = arrow_cast::parse::string_to_timestamp_nanos(text).map_err(|_| ValueProblem::Datetime)?;
-    if nanoseconds % 1_000 == 0 { Ok(nanoseconds / 1_000) } else { Err(ValueProblem::Datetime) }
+    if nanoseconds % 1_000 == 0 {
+        Ok(nanoseconds / 1_000)
+    } else {
+        Err(ValueProblem::Datetime)
+    }
 }

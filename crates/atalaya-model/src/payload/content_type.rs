@@ -32,7 +32,10 @@ impl ContentType {
                 return Err(ContentTypeError::Parameter);
             }
             let value = value.trim();
-            let value = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+            let value = value
+                .strip_prefix('"')
+                .and_then(|rest| rest.strip_suffix('"'))
+                .unwrap_or(value);
             if !value.eq_ignore_ascii_case("utf-8") && !value.eq_ignore_ascii_case("utf8") {
                 return Err(ContentTypeError::Charset);
             }
@@ -47,17 +50,26 @@ mod tests {
 
     #[test]
     fn headers_are_read_as_http_writes_them() {
-        for header in
-            ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\";"]
-        {
+        for header in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\";",
+        ] {
             assert_eq!(ContentType::parse(header), Ok(ContentType::Json), "{header}");
         }
         assert_eq!(ContentType::parse(" text/csv ; charset = utf8"), Ok(ContentType::Csv));
         for header in ["", "text/plain", "application/jsonx", "application/json text/csv"] {
             assert_eq!(ContentType::parse(header), Err(ContentTypeError::MediaType), "{header}");
         }
-        assert_eq!(ContentType::parse("text/csv; charset=latin-1"), Err(ContentTypeError::Charset));
-        assert_eq!(ContentType::parse("text/csv; header=present"), Err(ContentTypeError::Parameter));
+        assert_eq!(
+            ContentType::parse("text/csv; charset=latin-1"),
+            Err(ContentTypeError::Charset)
+        );
+        assert_eq!(
+            ContentType::parse("text/csv; header=present"),
+            Err(ContentTypeError::Parameter)
+        );
         assert_eq!(ContentType::parse("text/csv; x"), Err(ContentTypeError::Parameter));
     }
 }

@@ -38,7 +38,9 @@ fn list(values: &ArrayRef, out: &mut Vec<u8>) {
         }
         DataType::Boolean => {
             let booleans = values.as_boolean();
-            elements(values, out, |row, out| out.extend_from_slice(if booleans.value(row) { b"true" } else { b"false" }));
+            elements(values, out, |row, out| {
+                out.extend_from_slice(if booleans.value(row) { b"true" } else { b"false" })
+            });
         }
         DataType::Utf8 => {
             let texts = values.as_string::<i32>();
@@ -70,7 +72,9 @@ fn elements(values: &ArrayRef, out: &mut Vec<u8>, mut element: impl FnMut(usize,
 
 fn integers<I: itoa::Integer + Copy>(integers: &[I], values: &ArrayRef, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
-    elements(values, out, |row, out| out.extend_from_slice(buffer.format(integers[row]).as_bytes()));
+    elements(values, out, |row, out| {
+        out.extend_from_slice(buffer.format(integers[row]).as_bytes())
+    });
 }
 
 /// Python's `repr` of a float, `null` when it is not finite: the shortest digits that read back as the same double, in

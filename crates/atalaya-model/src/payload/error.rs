@@ -46,9 +46,7 @@ pub enum PayloadError {
         column: usize,
     },
     /// `NaN`, `Infinity` or `-Infinity` stands in the body.
-    #[error(
-        "`NaN` and `Infinity` are not JSON (at line {line} column {column}); send `null` for a missing value"
-    )]
+    #[error("`NaN` and `Infinity` are not JSON (at line {line} column {column}); send `null` for a missing value")]
     NanLiteral {
         /// Line, from 1.
         line: usize,
@@ -226,20 +224,32 @@ impl PayloadError {
     }
 
     pub(super) fn too_many_rows() -> Self {
-        Self::TooMany { what: "rows", limit: limits::MAX_ROWS }
+        Self::TooMany {
+            what: "rows",
+            limit: limits::MAX_ROWS,
+        }
     }
 
     pub(super) fn too_many_cells() -> Self {
-        Self::TooMany { what: "values", limit: limits::MAX_CELLS }
+        Self::TooMany {
+            what: "values",
+            limit: limits::MAX_CELLS,
+        }
     }
 
     pub(super) fn too_many_fields() -> Self {
-        Self::TooMany { what: "fields in one object", limit: limits::MAX_FIELDS }
+        Self::TooMany {
+            what: "fields in one object",
+            limit: limits::MAX_FIELDS,
+        }
     }
 }
 
 fn column_or_unknown(column: Option<&str>) -> String {
-    column.map_or_else(|| "a column that the signature does not have".to_owned(), |name| format!("column `{}`", clip(name)))
+    column.map_or_else(
+        || "a column that the signature does not have".to_owned(),
+        |name| format!("column `{}`", clip(name)),
+    )
 }
 
 fn in_row(row: Option<usize>) -> String {

@@ -70,7 +70,10 @@ impl<'a> Scanner<'a> {
     fn line_and_column(&self) -> (usize, usize) {
         let before = &self.text.as_bytes()[..self.at.min(self.text.len())];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        let start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |newline| newline + 1);
         (line, before.len() - start + 1)
     }
 
@@ -87,7 +90,11 @@ impl<'a> Scanner<'a> {
 
     fn deeper(&mut self) -> Result<(), PayloadError> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(self.error("it is nested too deeply")) } else { Ok(()) }
+        if self.depth > MAX_DEPTH {
+            Err(self.error("it is nested too deeply"))
+        } else {
+            Ok(())
+        }
     }
 
     /// After a part: steps over `,` and gives true, or over the end and gives false.
@@ -190,7 +197,11 @@ impl<'a> Scanner<'a> {
     /// After a skipped value: closes what ends here; false when that was the whole value.
     fn next_skipped(&mut self, outside: u32, objects: &mut u128) -> Result<bool, PayloadError> {
         while self.depth > outside {
-            let another = if *objects & 1 == 1 { self.next_field()? } else { self.next_element()? };
+            let another = if *objects & 1 == 1 {
+                self.next_field()?
+            } else {
+                self.next_element()?
+            };
             if another {
                 return Ok(true);
             }
@@ -210,7 +221,10 @@ impl<'a> Scanner<'a> {
     #[cold]
     fn nan_or(&self, problem: &'static str) -> PayloadError {
         let rest = &self.text.as_bytes()[self.at..];
-        if [&b"NaN"[..], b"Infinity", b"-Infinity", b"-NaN"].iter().any(|word| rest.starts_with(word)) {
+        if [&b"NaN"[..], b"Infinity", b"-Infinity", b"-NaN"]
+            .iter()
+            .any(|word| rest.starts_with(word))
+        {
             let (line, column) = self.line_and_column();
             return PayloadError::NanLiteral { line, column };
         }
@@ -254,7 +268,10 @@ impl<'a> Scanner<'a> {
             }
         }
         if self.at - start > MAX_NUMBER_BYTES {
-            return Err(PayloadError::TooMany { what: "characters in one number", limit: MAX_NUMBER_BYTES });
+            return Err(PayloadError::TooMany {
+                what: "characters in one number",
+                limit: MAX_NUMBER_BYTES,
+            });
         }
         Ok(&self.text[start..self.at])
     }
@@ -345,7 +362,10 @@ impl<'a> Scanner<'a> {
 
 fn check_length(bytes: usize) -> Result<(), PayloadError> {
     if bytes > MAX_TEXT_BYTES {
-        return Err(PayloadError::TooMany { what: "bytes in one text", limit: MAX_TEXT_BYTES });
+        return Err(PayloadError::TooMany {
+            what: "bytes in one text",
+            limit: MAX_TEXT_BYTES,
+        });
     }
     Ok(())
 }

@@ -42,7 +42,11 @@ pub(super) fn to_f64(text: &str) -> Result<f64, ValueProblem> {
         };
     }
     let value = text.parse::<f64>().map_err(|_| ValueProblem::Text)?;
-    if value.is_finite() { Ok(value) } else { Err(ValueProblem::Range) }
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(ValueProblem::Range)
+    }
 }
 
 /// The double that is exactly the integer `text`.
@@ -51,7 +55,11 @@ fn exact_f64(text: &str) -> Result<f64, ValueProblem> {
     let value = text.parse::<i128>().map_err(|_| ValueProblem::Inexact)?;
     let nearest = value as f64;
     // i128::MAX as f64 is 2^127, which saturates back to i128::MAX, so that the comparison fails as it should.
-    if nearest as i128 == value && value != i128::MAX { Ok(nearest) } else { Err(ValueProblem::Inexact) }
+    if nearest as i128 == value && value != i128::MAX {
+        Ok(nearest)
+    } else {
+        Err(ValueProblem::Inexact)
+    }
 }
 
 /// The float that `text` means: the double, rounded to a float as numpy's `astype` does it.
@@ -94,15 +102,21 @@ fn integral(text: &str) -> Result<i64, ValueProblem> {
         return Ok(0);
     }
     // An exponent that does not fit in 64 bits is far out of range on its side.
-    let exponent = exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') { i64::MIN } else { i64::MAX });
-    let shift = exponent.saturating_add(trailing_zeros as i64).saturating_sub(fraction.len() as i64);
+    let exponent = exponent
+        .parse::<i64>()
+        .unwrap_or(if exponent.starts_with('-') { i64::MIN } else { i64::MAX });
+    let shift = exponent
+        .saturating_add(trailing_zeros as i64)
+        .saturating_sub(fraction.len() as i64);
     let zeros = usize::try_from(shift).map_err(|_| ValueProblem::Fraction)?;
     // i64 has at most 19 digits.
     if significant.len().saturating_add(zeros) > 19 {
         return Err(ValueProblem::Range);
     }
     let sign = if negative { "-" } else { "" };
-    format!("{sign}{significant}{}", "0".repeat(zeros)).parse::<i64>().map_err(|_| ValueProblem::Range)
+    format!("{sign}{significant}{}", "0".repeat(zeros))
+        .parse::<i64>()
+        .map_err(|_| ValueProblem::Range)
 }
 
 #[cfg(test)]
@@ -114,7 +128,23 @@ mod tests {
         for text in ["0", "45", " 45\t", "+4.", ".5", "1e5", "-1.5E-3", "007"] {
             assert!(decimal(text).is_some(), "{text}");
         }
-        for text in ["", " ", ".", "e5", "1e", "1e+", "nan", "inf", "-Infinity", "0x10", "1_0", "1,5", "4 5", "--1", "１"] {
+        for text in [
+            "",
+            " ",
+            ".",
+            "e5",
+            "1e",
+            "1e+",
+            "nan",
+            "inf",
+            "-Infinity",
+            "0x10",
+            "1_0",
+            "1,5",
+            "4 5",
+            "--1",
+            "１",
+        ] {
             assert!(decimal(text).is_none(), "{text}");
         }
     }
@@ -125,7 +155,10 @@ mod tests {
         assert_eq!(to_f64("9007199254740993"), Err(ValueProblem::Inexact));
         assert_eq!(to_f64("9007199254740994"), Ok(9_007_199_254_740_994.0));
         assert_eq!(to_f64("-18446744073709551616"), Ok(-18_446_744_073_709_551_616.0));
-        assert_eq!(to_f64("170141183460469231731687303715884105727"), Err(ValueProblem::Inexact));
+        assert_eq!(
+            to_f64("170141183460469231731687303715884105727"),
+            Err(ValueProblem::Inexact)
+        );
         assert_eq!(to_f64("123456789012345678901234567890"), Err(ValueProblem::Inexact));
         assert_eq!(to_f64("1e400"), Err(ValueProblem::Range));
         assert_eq!(to_f64("-0").map(f64::to_bits), Ok(0));

@@ -39,14 +39,23 @@ pub struct Request {
 /// [`PayloadError`]; [`PayloadError::is_invalid_parameter`] tells its code.
 pub fn decode(content_type: ContentType, body: &[u8], signature: &Signature) -> Result<Request, PayloadError> {
     if body.len() > MAX_BODY_BYTES {
-        return Err(PayloadError::TooMany { what: "bytes", limit: MAX_BODY_BYTES });
+        return Err(PayloadError::TooMany {
+            what: "bytes",
+            limit: MAX_BODY_BYTES,
+        });
     }
-    let text = std::str::from_utf8(body).map_err(|error| PayloadError::NotText { offset: error.valid_up_to() })?;
+    let text = std::str::from_utf8(body).map_err(|error| PayloadError::NotText {
+        offset: error.valid_up_to(),
+    })?;
     match content_type {
         ContentType::Json => decode_json(text, signature),
         ContentType::Csv => {
             let batch = csv::decode(text, signature)?;
-            Ok(Request { batch, client_request_id: None, stream: false })
+            Ok(Request {
+                batch,
+                client_request_id: None,
+                stream: false,
+            })
         }
     }
 }
@@ -82,8 +91,17 @@ fn decode_json(text: &str, signature: &Signature) -> Result<Request, PayloadErro
         more = scanner.next_field()?;
     }
     scanner.end()?;
-    let TopLevel { batch, client_request_id, stream, .. } = top;
-    Ok(Request { batch: batch.ok_or(PayloadError::NoShape)?, client_request_id, stream })
+    let TopLevel {
+        batch,
+        client_request_id,
+        stream,
+        ..
+    } = top;
+    Ok(Request {
+        batch: batch.ok_or(PayloadError::NoShape)?,
+        client_request_id,
+        stream,
+    })
 }
 
 impl TopLevel {
@@ -122,7 +140,10 @@ impl TopLevel {
                 Some(b'{' | b'n') => scanner.skip_value()?,
                 _ => {
                     scanner.skip_value()?;
-                    return Err(PayloadError::Field { field, expected: "an object" });
+                    return Err(PayloadError::Field {
+                        field,
+                        expected: "an object",
+                    });
                 }
             },
         }
@@ -134,10 +155,15 @@ impl TopLevel {
         /// A linear search through more would be slow; no client sends more than a few.
         const MAX_OTHERS: usize = 64;
         if self.others.iter().any(|other| other == key) {
-            return Err(PayloadError::DuplicateField { field: "a field that is not part of the API" });
+            return Err(PayloadError::DuplicateField {
+                field: "a field that is not part of the API",
+            });
         }
         if self.others.len() == MAX_OTHERS {
-            return Err(PayloadError::TooMany { what: "unknown fields", limit: MAX_OTHERS });
+            return Err(PayloadError::TooMany {
+                what: "unknown fields",
+                limit: MAX_OTHERS,
+            });
         }
         self.others.push(key.to_owned());
         scanner.skip_value()
@@ -145,7 +171,10 @@ impl TopLevel {
 }
 
 fn client_request_id(token: Token<'_>) -> Result<Option<String>, PayloadError> {
-    let error = PayloadError::Field { field: CLIENT_REQUEST_ID, expected: "text of at most 256 bytes" };
+    let error = PayloadError::Field {
+        field: CLIENT_REQUEST_ID,
+        expected: "text of at most 256 bytes",
+    };
     match token {
         Token::Null => Ok(None),
         Token::Text(text) if text.len() <= MAX_CLIENT_REQUEST_ID_BYTES => Ok(Some(text.into_owned())),
@@ -157,6 +186,9 @@ fn stream(token: &Token<'_>) -> Result<bool, PayloadError> {
     match token {
         Token::Null => Ok(false),
         Token::Bool(stream) => Ok(*stream),
-        _ => Err(PayloadError::Field { field: STREAM, expected: "`true` or `false`" }),
+        _ => Err(PayloadError::Field {
+            field: STREAM,
+            expected: "`true` or `false`",
+        }),
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn decode(
         _ => {
             // Bad JSON is told apart from good JSON of the wrong kind.
             scanner.skip_value()?;
-            return Err(PayloadError::Field { field, expected: expected(field) });
+            return Err(PayloadError::Field {
+                field,
+                expected: expected(field),
+            });
         }
     };
     refuse_empty(field, rows)?;
@@ -70,7 +73,10 @@ fn list(field: &'static str, scanner: &mut Scanner<'_>, columns: &mut Columns<'_
     while scanner.next_element()? {
         scanner.skip_value()?;
     }
-    Err(PayloadError::Field { field, expected: expected(field) })
+    Err(PayloadError::Field {
+        field,
+        expected: expected(field),
+    })
 }
 
 /// Which column stands at each position of a row.
@@ -83,7 +89,10 @@ pub(super) struct Layout {
 impl Layout {
     /// The signature's own order, nothing else.
     pub(super) fn by_position(signature: &Signature) -> Self {
-        Self { columns: (0..signature.inputs().len()).map(Some).collect(), absent: Vec::new() }
+        Self {
+            columns: (0..signature.inputs().len()).map(Some).collect(),
+            absent: Vec::new(),
+        }
     }
 
     /// Columns called `names`, which `field` lists. For a positional signature only their number counts.
@@ -93,12 +102,19 @@ impl Layout {
         signature: &Signature,
     ) -> Result<Self, PayloadError> {
         if names.len() > MAX_FIELDS {
-            return Err(PayloadError::TooMany { what: "columns", limit: MAX_FIELDS });
+            return Err(PayloadError::TooMany {
+                what: "columns",
+                limit: MAX_FIELDS,
+            });
         }
         let width = signature.inputs().len();
         if signature.positional() {
             if names.len() != width {
-                return Err(PayloadError::Width { field, expected: width, found: names.len() });
+                return Err(PayloadError::Width {
+                    field,
+                    expected: width,
+                    found: names.len(),
+                });
             }
             return Ok(Self::by_position(signature));
         }
@@ -134,25 +150,39 @@ impl Layout {
 
     /// Ends a row: a missing value for each column that no row has.
     pub(super) fn fill_absent(&self, columns: &mut Columns<'_>) -> Result<(), PayloadError> {
-        self.absent.iter().try_for_each(|position| columns.push_missing(*position))
+        self.absent
+            .iter()
+            .try_for_each(|position| columns.push_missing(*position))
     }
 }
 
 /// An error that names the required columns among `absent`, if there are any.
 fn refuse_missing(signature: &Signature, absent: impl Iterator<Item = usize>) -> Result<(), PayloadError> {
-    let missing = absent.map(|position| &signature.inputs()[position]).filter(|column| column.required);
+    let missing = absent
+        .map(|position| &signature.inputs()[position])
+        .filter(|column| column.required);
     let columns: Vec<String> = missing.map(|column| column.name.clone()).collect();
-    if columns.is_empty() { Ok(()) } else { Err(PayloadError::MissingColumns { columns }) }
+    if columns.is_empty() {
+        Ok(())
+    } else {
+        Err(PayloadError::MissingColumns { columns })
+    }
 }
 
 /// The error that `field` has no rows, when it has none.
 pub(super) fn refuse_empty(field: &'static str, rows: usize) -> Result<(), PayloadError> {
-    if rows == 0 { Err(PayloadError::NoRows { field }) } else { Ok(()) }
+    if rows == 0 {
+        Err(PayloadError::NoRows { field })
+    } else {
+        Ok(())
+    }
 }
 
 /// Reads a value into a column, or reads over it.
 fn cell(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>, column: Option<usize>) -> Result<(), PayloadError> {
-    let Some(column) = column else { return scanner.skip_value() };
+    let Some(column) = column else {
+        return scanner.skip_value();
+    };
     let token = scanner.token()?;
     if token == Token::Nested {
         // Bad JSON is told apart from a value of the wrong kind.

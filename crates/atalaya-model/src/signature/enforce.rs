@@ -26,8 +26,10 @@ impl Signature {
         });
         let columns = fitted.collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(self.arrow_schema(), columns, &options)
-            .expect("`fit` gives the declared type, the batch's length, and nulls only where they are allowed"))
+        Ok(
+            RecordBatch::try_new_with_options(self.arrow_schema(), columns, &options)
+                .expect("`fit` gives the declared type, the batch's length, and nulls only where they are allowed"),
+        )
     }
 
     /// The batch's column for each input.
@@ -39,10 +41,22 @@ impl Signature {
             }
             return Ok(batch.columns().iter().map(Some).collect());
         }
-        let found: Vec<_> = self.inputs.iter().map(|spec| batch.column_by_name(&spec.name)).collect();
-        let missing = self.inputs.iter().zip(&found).filter(|(spec, column)| spec.required && column.is_none());
+        let found: Vec<_> = self
+            .inputs
+            .iter()
+            .map(|spec| batch.column_by_name(&spec.name))
+            .collect();
+        let missing = self
+            .inputs
+            .iter()
+            .zip(&found)
+            .filter(|(spec, column)| spec.required && column.is_none());
         let columns: Vec<String> = missing.map(|(spec, _)| spec.name.clone()).collect();
-        if columns.is_empty() { Ok(found) } else { Err(SignatureError::Missing { columns }) }
+        if columns.is_empty() {
+            Ok(found)
+        } else {
+            Err(SignatureError::Missing { columns })
+        }
     }
 }
 
@@ -54,14 +68,21 @@ fn absent(spec: &ColumnSpec, rows: usize) -> ArrayRef {
 /// `column` in the declared type, every value kept.
 fn fit(column: &ArrayRef, spec: &ColumnSpec) -> Result<ArrayRef, SignatureError> {
     if let Some(row) = first_null(column).filter(|_| !spec.nullable()) {
-        return Err(SignatureError::Null { column: spec.name.clone(), row, expected: spec.kind });
+        return Err(SignatureError::Null {
+            column: spec.name.clone(),
+            row,
+            expected: spec.kind,
+        });
     }
     let target = spec.kind.arrow_type();
     if *column.data_type() == target {
         return Ok(nan_under_nulls(Arc::clone(column)));
     }
-    let wrong_type =
-        || SignatureError::Type { column: spec.name.clone(), expected: spec.kind, found: column.data_type().clone() };
+    let wrong_type = || SignatureError::Type {
+        column: spec.name.clone(),
+        expected: spec.kind,
+        found: column.data_type().clone(),
+    };
     let plain = match column.data_type() {
         DataType::Dictionary(_, values) => cast(column, values).ok_or_else(wrong_type)?,
         _ => Arc::clone(column),
@@ -75,7 +96,11 @@ fn fit(column: &ArrayRef, spec: &ColumnSpec) -> Result<ArrayRef, SignatureError>
     if back.to_data() != plain.to_data() {
         let differs = |row: &usize| back.slice(*row, 1).to_data() != plain.slice(*row, 1).to_data();
         if let Some(row) = (0..plain.len()).find(differs) {
-            return Err(SignatureError::Inexact { column: spec.name.clone(), row, expected: spec.kind });
+            return Err(SignatureError::Inexact {
+                column: spec.name.clone(),
+                row,
+                expected: spec.kind,
+            });
         }
     }
     Ok(nan_under_nulls(fitted))
@@ -83,7 +108,15 @@ fn fit(column: &ArrayRef, spec: &ColumnSpec) -> Result<ArrayRef, SignatureError>
 
 /// The column in another type; values that do not fit become null. `None` when there is no such cast at all.
 fn cast(column: &ArrayRef, target: &DataType) -> Option<ArrayRef> {
-    cast_with_options(column, target, &CastOptions { safe: true, ..CastOptions::default() }).ok()
+    cast_with_options(
+        column,
+        target,
+        &CastOptions {
+            safe: true,
+            ..CastOptions::default()
+        },
+    )
+    .ok()
 }
 
 /// Whether values of `from` can be values of `to` at all; text is never a number here, and a boolean nothing else.
@@ -99,7 +132,10 @@ fn may_fit(from: &DataType, to: ColumnType) -> bool {
         ColumnType::String => matches!(from, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
         ColumnType::Datetime => matches!(from, DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64),
         ColumnType::Binary => {
-            matches!(from, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_))
+            matches!(
+                from,
+                DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_)
+            )
         }
     }
 }
@@ -137,8 +173,8 @@ mod tests {
     use super::*;
     use arrow_array::types::Int32Type as Code;
     use arrow_array::{
-        BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array, Int64Array, LargeStringArray, StringArray,
-        TimestampNanosecondArray, UInt64Array,
+        BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array, Int64Array, LargeStringArray,
+        StringArray, TimestampNanosecondArray, UInt64Array,
     };
 
     fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -147,12 +183,18 @@ mod tests {
 
     fn one(kind: ColumnType, array: impl Array + 'static) -> Result<ArrayRef, SignatureError> {
         let signature = Signature::new(vec![ColumnSpec::required("x", kind)], vec![], vec![]).unwrap();
-        signature.enforce(&batch(vec![("x", Arc::new(array))])).map(|fitted| Arc::clone(fitted.column(0)))
+        signature
+            .enforce(&batch(vec![("x", Arc::new(array))]))
+            .map(|fitted| Arc::clone(fitted.column(0)))
     }
 
     #[test]
     fn columns_come_by_name_and_extra_ones_go() {
-        let optional = ColumnSpec { name: "c".to_owned(), kind: ColumnType::Double, required: false };
+        let optional = ColumnSpec {
+            name: "c".to_owned(),
+            kind: ColumnType::Double,
+            required: false,
+        };
         let inputs = vec![
             ColumnSpec::required("a", ColumnType::Long),
             ColumnSpec::required("b", ColumnType::String),
@@ -172,14 +214,23 @@ mod tests {
         assert_eq!(filled.null_count(), 2);
         assert!(filled.value(0).is_nan());
         let error = signature.enforce(&batch(vec![("a", text)])).unwrap_err();
-        assert_eq!(error, SignatureError::Missing { columns: vec!["b".to_owned()] });
+        assert_eq!(
+            error,
+            SignatureError::Missing {
+                columns: vec!["b".to_owned()]
+            }
+        );
     }
 
     #[test]
     fn a_positional_signature_counts_columns() {
         let signature = Signature::of_array(ColumnType::Double, 2).unwrap();
         let column: ArrayRef = Arc::new(Float64Array::from(vec![1.0]));
-        assert!(signature.enforce(&batch(vec![("x", Arc::clone(&column)), ("y", Arc::clone(&column))])).is_ok());
+        assert!(
+            signature
+                .enforce(&batch(vec![("x", Arc::clone(&column)), ("y", Arc::clone(&column))]))
+                .is_ok()
+        );
         let error = signature.enforce(&batch(vec![("x", column)])).unwrap_err();
         assert_eq!(error, SignatureError::Width { expected: 2, found: 1 });
     }
@@ -188,38 +239,84 @@ mod tests {
     fn exact_casts_keep_values() {
         let double: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 3.0]));
         assert_eq!(&one(ColumnType::Double, Int64Array::from(vec![1, 3])).unwrap(), &double);
-        assert_eq!(&one(ColumnType::Double, Float32Array::from(vec![1.0, 3.0])).unwrap(), &double);
+        assert_eq!(
+            &one(ColumnType::Double, Float32Array::from(vec![1.0, 3.0])).unwrap(),
+            &double
+        );
         let long: ArrayRef = Arc::new(Int64Array::from(vec![1, 3]));
-        assert_eq!(&one(ColumnType::Long, Float64Array::from(vec![1.0, 3.0])).unwrap(), &long);
+        assert_eq!(
+            &one(ColumnType::Long, Float64Array::from(vec![1.0, 3.0])).unwrap(),
+            &long
+        );
         assert_eq!(&one(ColumnType::Long, Int32Array::from(vec![1, 3])).unwrap(), &long);
         let text: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
-        assert_eq!(&one(ColumnType::String, LargeStringArray::from(vec!["a", "b"])).unwrap(), &text);
+        assert_eq!(
+            &one(ColumnType::String, LargeStringArray::from(vec!["a", "b"])).unwrap(),
+            &text
+        );
         let dictionary: DictionaryArray<Code> = ["a", "b"].into_iter().collect();
         assert_eq!(&one(ColumnType::String, dictionary).unwrap(), &text);
     }
 
     #[test]
     fn values_that_would_change_are_refused_with_their_row() {
-        let inexact = |expected| SignatureError::Inexact { column: "x".to_owned(), row: 1, expected };
+        let inexact = |expected| SignatureError::Inexact {
+            column: "x".to_owned(),
+            row: 1,
+            expected,
+        };
         let error = |kind, array: ArrayRef| one(kind, array).unwrap_err();
-        assert_eq!(error(ColumnType::Long, Arc::new(Float64Array::from(vec![1.0, 1.5]))), inexact(ColumnType::Long));
-        assert_eq!(error(ColumnType::Long, Arc::new(UInt64Array::from(vec![1, u64::MAX]))), inexact(ColumnType::Long));
-        assert_eq!(error(ColumnType::Double, Arc::new(Int64Array::from(vec![1, (1 << 53) + 1]))), inexact(ColumnType::Double));
-        assert_eq!(error(ColumnType::Double, Arc::new(Int64Array::from(vec![1, i64::MAX]))), inexact(ColumnType::Double));
-        assert_eq!(error(ColumnType::Float, Arc::new(Float64Array::from(vec![0.5, 0.1]))), inexact(ColumnType::Float));
-        assert_eq!(error(ColumnType::Integer, Arc::new(Int64Array::from(vec![1, 1 << 31]))), inexact(ColumnType::Integer));
+        assert_eq!(
+            error(ColumnType::Long, Arc::new(Float64Array::from(vec![1.0, 1.5]))),
+            inexact(ColumnType::Long)
+        );
+        assert_eq!(
+            error(ColumnType::Long, Arc::new(UInt64Array::from(vec![1, u64::MAX]))),
+            inexact(ColumnType::Long)
+        );
+        assert_eq!(
+            error(ColumnType::Double, Arc::new(Int64Array::from(vec![1, (1 << 53) + 1]))),
+            inexact(ColumnType::Double)
+        );
+        assert_eq!(
+            error(ColumnType::Double, Arc::new(Int64Array::from(vec![1, i64::MAX]))),
+            inexact(ColumnType::Double)
+        );
+        assert_eq!(
+            error(ColumnType::Float, Arc::new(Float64Array::from(vec![0.5, 0.1]))),
+            inexact(ColumnType::Float)
+        );
+        assert_eq!(
+            error(ColumnType::Integer, Arc::new(Int64Array::from(vec![1, 1 << 31]))),
+            inexact(ColumnType::Integer)
+        );
         let nanoseconds = TimestampNanosecondArray::from(vec![1_000, 1_001]);
-        assert_eq!(error(ColumnType::Datetime, Arc::new(nanoseconds)), inexact(ColumnType::Datetime));
+        assert_eq!(
+            error(ColumnType::Datetime, Arc::new(nanoseconds)),
+            inexact(ColumnType::Datetime)
+        );
     }
 
     #[test]
     fn types_that_never_fit_are_refused() {
-        for kind in [ColumnType::Long, ColumnType::Double, ColumnType::Datetime, ColumnType::Boolean, ColumnType::Binary] {
+        for kind in [
+            ColumnType::Long,
+            ColumnType::Double,
+            ColumnType::Datetime,
+            ColumnType::Boolean,
+            ColumnType::Binary,
+        ] {
             let error = one(kind, StringArray::from(vec!["1"])).unwrap_err();
             assert!(matches!(error, SignatureError::Type { .. }), "{kind:?}");
         }
-        assert!(matches!(one(ColumnType::Double, BooleanArray::from(vec![true])), Err(SignatureError::Type { .. })));
-        assert!(matches!(one(ColumnType::String, Int64Array::from(vec![1])), Err(SignatureError::Type { .. })));
+        assert!(matches!(
+            one(ColumnType::Double, BooleanArray::from(vec![true])),
+            Err(SignatureError::Type { .. })
+        ));
+        assert!(matches!(
+            one(ColumnType::String, Int64Array::from(vec![1])),
+            Err(SignatureError::Type { .. })
+        ));
     }
 
     #[test]
@@ -228,6 +325,13 @@ mod tests {
         let floats = fitted.as_primitive::<Float64Type>();
         assert!(floats.is_null(1) && floats.value(1).is_nan());
         let error = one(ColumnType::Long, Int64Array::from(vec![Some(1), None])).unwrap_err();
-        assert_eq!(error, SignatureError::Null { column: "x".to_owned(), row: 1, expected: ColumnType::Long });
+        assert_eq!(
+            error,
+            SignatureError::Null {
+                column: "x".to_owned(),
+                row: 1,
+                expected: ColumnType::Long
+            }
+        );
     }
 }

@@ -41,11 +41,21 @@ pub(super) fn parse(inputs: &str, outputs: Option<&str>, params: Option<&str>) -
     if inputs.len() > super::MAX_COLUMNS {
         return Err(SignatureError::TooWide);
     }
-    if let [Wire { name: None, tensor: Some(tensor), .. }] = inputs.as_slice() {
+    if let [
+        Wire {
+            name: None,
+            tensor: Some(tensor),
+            ..
+        },
+    ] = inputs.as_slice()
+    {
         return unnamed_tensor(tensor, outputs, params);
     }
     let positional = !inputs.is_empty() && inputs.iter().all(|input| input.name.is_none());
-    let columns = inputs.into_iter().enumerate().map(|(position, input)| column(position, input, positional));
+    let columns = inputs
+        .into_iter()
+        .enumerate()
+        .map(|(position, input)| column(position, input, positional));
     Signature::build(columns.collect::<Result<_, _>>()?, outputs, params, positional)
 }
 
@@ -56,7 +66,12 @@ fn json<T: DeserializeOwned>(part: &'static str, text: &str) -> Result<T, Signat
             serde_json::error::Category::Eof => "unexpected end",
             serde_json::error::Category::Syntax | serde_json::error::Category::Io => "bad syntax",
         };
-        SignatureError::Json { part, problem, line: error.line(), column: error.column() }
+        SignatureError::Json {
+            part,
+            problem,
+            line: error.line(),
+            column: error.column(),
+        }
     })
 }
 
@@ -87,20 +102,38 @@ fn column(position: usize, input: Wire, positional: bool) -> Result<ColumnSpec, 
         }
         Some(_) => return Err(unsupported("it is a tensor of more than one column")),
     };
-    let name = if positional { position.to_string() } else { input.name.ok_or(unsupported("it has no name"))? };
+    let name = if positional {
+        position.to_string()
+    } else {
+        input.name.ok_or(unsupported("it has no name"))?
+    };
     Ok(ColumnSpec { name, kind, required })
 }
 
 fn output(wire: Wire) -> OutputSpec {
     match wire.tensor {
-        Some(tensor) => OutputSpec { name: wire.name, dtype: tensor.dtype, shape: tensor.shape },
-        None => OutputSpec { name: wire.name, dtype: wire.kind, shape: Vec::new() },
+        Some(tensor) => OutputSpec {
+            name: wire.name,
+            dtype: tensor.dtype,
+            shape: tensor.shape,
+        },
+        None => OutputSpec {
+            name: wire.name,
+            dtype: wire.kind,
+            shape: Vec::new(),
+        },
     }
 }
 
 fn param(wire: ParamWire) -> ParamSpec {
-    let default = wire.default.map_or_else(|| "null".to_owned(), |raw| raw.get().to_owned());
-    ParamSpec { name: wire.name, dtype: wire.kind, default }
+    let default = wire
+        .default
+        .map_or_else(|| "null".to_owned(), |raw| raw.get().to_owned());
+    ParamSpec {
+        name: wire.name,
+        dtype: wire.kind,
+        default,
+    }
 }
 
 /// MLflow's type words.

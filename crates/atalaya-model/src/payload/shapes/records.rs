@@ -15,7 +15,11 @@ pub(super) fn list(
     scanner: &mut Scanner<'_>,
     columns: &mut Columns<'_>,
 ) -> Result<usize, PayloadError> {
-    if scanner.open_list()? { elements(field, scanner, columns) } else { Ok(0) }
+    if scanner.open_list()? {
+        elements(field, scanner, columns)
+    } else {
+        Ok(0)
+    }
 }
 
 /// The records of a list that is open and not empty.
@@ -29,7 +33,10 @@ pub(super) fn elements(
     loop {
         if scanner.peek() != Some(b'{') {
             scanner.skip_value()?;
-            return Err(PayloadError::Field { field, expected: "a list of records: every element an object" });
+            return Err(PayloadError::Field {
+                field,
+                expected: "a list of records: every element an object",
+            });
         }
         columns.check_room(rows)?;
         reader.record(rows, scanner, columns)?;
@@ -56,16 +63,16 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(width: usize) -> Self {
-        Self { order: Vec::new(), last_row: vec![0; width], first_gap: Vec::new(), others: HashSet::new() }
+        Self {
+            order: Vec::new(),
+            last_row: vec![0; width],
+            first_gap: Vec::new(),
+            others: HashSet::new(),
+        }
     }
 
     /// One record, from its `{`.
-    fn record(
-        &mut self,
-        row: usize,
-        scanner: &mut Scanner<'a>,
-        columns: &mut Columns<'_>,
-    ) -> Result<(), PayloadError> {
+    fn record(&mut self, row: usize, scanner: &mut Scanner<'a>, columns: &mut Columns<'_>) -> Result<(), PayloadError> {
         let first = row == 0;
         // As long as every key is the first record's at that place, no key can stand twice.
         let mut as_first = !first;
@@ -80,7 +87,12 @@ impl<'a> Reader<'a> {
                     if as_first {
                         as_first = false;
                         self.others.clear();
-                        self.others.extend(self.order[..place].iter().filter(|(_, column)| column.is_none()).map(|(key, _)| key.clone()));
+                        self.others.extend(
+                            self.order[..place]
+                                .iter()
+                                .filter(|(_, column)| column.is_none())
+                                .map(|(key, _)| key.clone()),
+                        );
                     }
                     self.look_up(row, place, key, first, columns)?
                 }
@@ -152,7 +164,11 @@ impl<'a> Reader<'a> {
         match self.first_gap.iter().min_by_key(|(_, row)| *row) {
             Some((position, row)) => {
                 let spec = &columns.signature.inputs()[*position];
-                Err(PayloadError::MissingValue { column: spec.name.clone(), row: *row, expected: spec.kind })
+                Err(PayloadError::MissingValue {
+                    column: spec.name.clone(),
+                    row: *row,
+                    expected: spec.kind,
+                })
             }
             None => Ok(()),
         }

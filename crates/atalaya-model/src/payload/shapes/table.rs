@@ -50,13 +50,19 @@ pub(super) fn split(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>) -> Res
             scanner.back_to(end);
             Ok(rows)
         }
-        (None, None) => Err(PayloadError::Field { field: SPLIT, expected: super::expected(SPLIT) }),
+        (None, None) => Err(PayloadError::Field {
+            field: SPLIT,
+            expected: super::expected(SPLIT),
+        }),
     }
 }
 
 /// A list of names; pandas writes those of a frame without names as numbers.
 fn column_names(scanner: &mut Scanner<'_>) -> Result<Vec<String>, PayloadError> {
-    const EXPECTED: PayloadError = PayloadError::Field { field: "columns", expected: "a list of column names" };
+    const EXPECTED: PayloadError = PayloadError::Field {
+        field: "columns",
+        expected: "a list of column names",
+    };
     let mut names = Vec::new();
     if scanner.peek() != Some(b'[') {
         scanner.skip_value()?;
@@ -70,7 +76,10 @@ fn column_names(scanner: &mut Scanner<'_>) -> Result<Vec<String>, PayloadError> 
             _ => return Err(EXPECTED),
         }
         if names.len() > MAX_FIELDS {
-            return Err(PayloadError::TooMany { what: "columns", limit: MAX_FIELDS });
+            return Err(PayloadError::TooMany {
+                what: "columns",
+                limit: MAX_FIELDS,
+            });
         }
         more = scanner.next_element()?;
     }
@@ -78,7 +87,10 @@ fn column_names(scanner: &mut Scanner<'_>) -> Result<Vec<String>, PayloadError> 
 }
 
 fn data(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>, names: &[String]) -> Result<usize, PayloadError> {
-    const EXPECTED: PayloadError = PayloadError::Field { field: "data", expected: "a list of rows" };
+    const EXPECTED: PayloadError = PayloadError::Field {
+        field: "data",
+        expected: "a list of rows",
+    };
     if scanner.peek() != Some(b'[') {
         scanner.skip_value()?;
         return Err(EXPECTED);
@@ -86,10 +98,18 @@ fn data(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>, names: &[String]) 
     let signature = columns.signature;
     if names.is_empty() && signature.positional() {
         let layout = Layout::by_position(signature);
-        return if scanner.open_list()? { rows("data", scanner, columns, &layout) } else { Ok(0) };
+        return if scanner.open_list()? {
+            rows("data", scanner, columns, &layout)
+        } else {
+            Ok(0)
+        };
     }
     let layout = Layout::of_names("columns", names, signature)?;
-    if scanner.open_list()? { rows("data", scanner, columns, &layout) } else { Ok(0) }
+    if scanner.open_list()? {
+        rows("data", scanner, columns, &layout)
+    } else {
+        Ok(0)
+    }
 }
 
 /// The rows of a list that is open and not empty.
@@ -103,7 +123,10 @@ pub(super) fn rows(
     loop {
         if scanner.peek() != Some(b'[') {
             scanner.skip_value()?;
-            return Err(PayloadError::Field { field, expected: "a list of rows: every element a list" });
+            return Err(PayloadError::Field {
+                field,
+                expected: "a list of rows: every element a list",
+            });
         }
         columns.check_room(rows)?;
         row(rows, scanner, columns, layout)?;
@@ -116,12 +139,7 @@ pub(super) fn rows(
 }
 
 /// One row, from its `[`.
-fn row(
-    row: usize,
-    scanner: &mut Scanner<'_>,
-    columns: &mut Columns<'_>,
-    layout: &Layout,
-) -> Result<(), PayloadError> {
+fn row(row: usize, scanner: &mut Scanner<'_>, columns: &mut Columns<'_>, layout: &Layout) -> Result<(), PayloadError> {
     let expected = layout.width();
     let mut found = 0;
     let mut more = scanner.open_list()?;
@@ -133,7 +151,11 @@ fn row(
         cell(scanner, columns, layout.column(found - 1))?;
         more = scanner.next_element()?;
     }
-    if found == expected { Ok(()) } else { Err(PayloadError::Ragged { row, expected, found }) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(PayloadError::Ragged { row, expected, found })
+    }
 }
 
 /// The values of one column, from a list that is open and not empty; gives their number.
@@ -188,7 +210,11 @@ pub(super) fn by_column(
                 let expected = *rows.get_or_insert(found);
                 if found != expected {
                     let column = signature.inputs()[column].name.clone();
-                    return Err(PayloadError::Uneven { column, expected, found });
+                    return Err(PayloadError::Uneven {
+                        column,
+                        expected,
+                        found,
+                    });
                 }
             }
         }
@@ -206,13 +232,13 @@ pub(super) fn by_column(
 }
 
 /// A list of values, or a single one.
-fn column_values(
-    scanner: &mut Scanner<'_>,
-    columns: &mut Columns<'_>,
-    column: usize,
-) -> Result<usize, PayloadError> {
+fn column_values(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>, column: usize) -> Result<usize, PayloadError> {
     if scanner.peek() == Some(b'[') {
-        return if scanner.open_list()? { values(scanner, columns, column) } else { Ok(0) };
+        return if scanner.open_list()? {
+            values(scanner, columns, column)
+        } else {
+            Ok(0)
+        };
     }
     cell(scanner, columns, Some(column))?;
     Ok(1)

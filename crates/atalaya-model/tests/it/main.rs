@@ -1,0 +1,11 @@
+//! Everything of the crate that is seen from outside, against recorded files and against other implementations.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod bad_requests;
+mod load;
+mod manifest;
+mod numbers;
+mod payload_shapes;
+mod pickle_properties;
+mod properties;
+mod serving;

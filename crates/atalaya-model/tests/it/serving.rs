@@ -1,0 +1,136 @@
+//! Requests that MLflow's scoring server answered: they decode, and its answers are what we write.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, StringArray};
+use arrow_schema::Field;
+use atalaya_model::payload::{ContentType, decode, encode_predictions};
+use atalaya_model::{Manifest, Predictions};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+struct Serving {
+    request: Box<RawValue>,
+    status: Value,
+    response_text: Option<String>,
+}
+
+/// An array of a JSON list's values, as a predictor would give them; `None` for answers that are no plain lists.
+///
+/// The values stay text until here: serde_json's own float reading can be off in the last bit.
+fn array(values: &[Box<RawValue>]) -> Option<ArrayRef> {
+    let texts = values.iter().map(|value| value.get());
+    Some(match values.first()?.get().as_bytes()[0] {
+        b'"' => Arc::new(
+            texts
+                .map(|text| serde_json::from_str::<String>(text).ok())
+                .collect::<StringArray>(),
+        ),
+        b't' | b'f' => Arc::new(texts.map(|text| text.parse().ok()).collect::<BooleanArray>()),
+        b'[' => {
+            let lists: Vec<Vec<Box<RawValue>>> = texts.map(|text| serde_json::from_str(text).unwrap()).collect();
+            let width = i32::try_from(lists[0].len()).unwrap();
+            let child = array(&lists.into_iter().flatten().collect::<Vec<_>>())?;
+            let field = Arc::new(Field::new("item", child.data_type().clone(), true));
+            Arc::new(FixedSizeListArray::new(field, width, child, None))
+        }
+        b'{' | b'n' => return None,
+        _ if values[0].get().contains(['.', 'e']) => {
+            Arc::new(texts.map(|text| text.parse().ok()).collect::<Float64Array>())
+        }
+        _ => Arc::new(texts.map(|text| text.parse().ok()).collect::<Int64Array>()),
+    })
+}
+
+/// MLflow's answer.
+#[derive(Deserialize)]
+struct Answer {
+    predictions: Box<RawValue>,
+}
+
+/// Decodes the request of one recorded case and writes its answer again; false when the case is none of ours.
+fn replay(case: &str, serving: &[u8], mlmodel: &[u8]) -> bool {
+    let serving: Serving = serde_json::from_slice(serving).unwrap();
+    let Some(text) = serving.response_text.filter(|_| serving.status == 200) else {
+        return false;
+    };
+    let manifest = Manifest::parse(mlmodel).unwrap();
+    let Some(signature) = manifest.signature().unwrap() else {
+        return false;
+    };
+    let request = decode(ContentType::Json, serving.request.get().as_bytes(), signature)
+        .unwrap_or_else(|error| panic!("{case}: {error}"));
+    assert_eq!(request.batch.schema(), signature.arrow_schema());
+    let answer: Answer = serde_json::from_str(&text).unwrap();
+    let Ok(list) = serde_json::from_str::<Vec<Box<RawValue>>>(answer.predictions.get()) else {
+        return false;
+    };
+    let Some(values) = array(&list).filter(|_| !text.contains("null")) else {
+        return false;
+    };
+    assert_eq!(request.batch.num_rows(), list.len(), "{case}");
+    let mut out = Vec::new();
+    encode_predictions(
+        &Predictions {
+            values,
+            probabilities: None,
+        },
+        &mut out,
+    );
+    assert_eq!(String::from_utf8(out).unwrap(), text, "{case}");
+    true
+}
+
+/// Replays every case below `folder`: a `serving.json`, and `MLmodel` files beside or below it.
+fn replay_all(folder: &Path) -> usize {
+    let files = atalaya_testkit::read_folder(folder);
+    let cases = files
+        .iter()
+        .filter_map(|(path, serving)| Some((path.strip_suffix("serving.json")?, serving)));
+    let mut replayed = 0;
+    for (case, serving) in cases {
+        let models = files
+            .iter()
+            .filter(|(path, _)| path.starts_with(case) && path.ends_with("MLmodel"));
+        replayed += models.filter(|(_, mlmodel)| replay(case, serving, mlmodel)).count();
+    }
+    replayed
+}
+
+#[test]
+fn recorded_requests_decode_and_answers_are_rewritten() {
+    assert_eq!(replay_all(&atalaya_testkit::fixture("payloads/serving")), 9);
+}
+
+/// All recorded cases, where the large fixture folder is at hand.
+#[test]
+fn all_recorded_requests_decode() {
+    let Some(root) = atalaya_testkit::large_fixtures("all_recorded_requests_decode") else {
+        return;
+    };
+    let replayed = replay_all(&root);
+    println!("replayed {replayed}");
+    assert!(replayed > 400);
+}
+
+#[test]
+fn answers_without_a_number_are_null() {
+    let values = Arc::new(Float64Array::from(vec![
+        Some(f64::NAN),
+        Some(f64::INFINITY),
+        None,
+        Some(1e16),
+    ]));
+    let mut out = b"x".to_vec();
+    encode_predictions(
+        &Predictions {
+            values,
+            probabilities: None,
+        },
+        &mut out,
+    );
+    assert_eq!(out, b"x{\"predictions\": [null, null, null, 1e+16]}");
+}
