@@ -5,10 +5,11 @@ use std::thread;
 
 use atalaya_log::{Log, LogConfig};
 
-use crate::{Table, flush_all, open, small, texts};
+use crate::{Table, flush_in_batches, open, small, texts};
 
 const THREADS: u64 = 16;
 const APPENDS: u64 = 2_000;
+const BATCH: usize = 500;
 
 fn config() -> LogConfig {
     LogConfig {
@@ -43,7 +44,7 @@ fn run(log: &Log, append: impl Fn(&Log, &str) -> u64 + Sync) -> BTreeSet<u64> {
 fn check(log: &Log, seqs: &BTreeSet<u64>) {
     assert_eq!(seqs.len() as u64, THREADS * APPENDS, "every number once");
     let mut table = Table::new();
-    flush_all(log, &mut table);
+    flush_in_batches(log, &mut table, BATCH);
     let rows: BTreeSet<String> = texts(&table).into_iter().collect();
     assert_eq!(rows.len() as u64, THREADS * APPENDS, "every record back");
 }
@@ -86,10 +87,10 @@ fn a_flush_beside_appends_takes_every_record_once() {
             }
         });
         while !writer.is_finished() {
-            flush_all(&log, &mut table);
+            flush_in_batches(&log, &mut table, BATCH);
         }
     });
-    flush_all(&log, &mut table);
+    flush_in_batches(&log, &mut table, BATCH);
     let rows = texts(&table);
     assert_eq!(rows.len(), 5_000);
     assert!(

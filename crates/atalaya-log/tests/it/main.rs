@@ -34,7 +34,12 @@ pub(crate) type Table = BTreeMap<String, Vec<(u64, Vec<u8>)>>;
 
 /// Flushes everything the way a flusher does: what the table has already is skipped.
 pub(crate) fn flush_all(log: &Log, table: &mut Table) {
-    while let Some(batch) = log.next_flush(1024, 7).expect("the log can be read") {
+    flush_in_batches(log, table, 7);
+}
+
+/// The same, in batches of at most `records`; each batch costs two syncs.
+pub(crate) fn flush_in_batches(log: &Log, table: &mut Table, records: usize) {
+    while let Some(batch) = log.next_flush(200 * records, records).expect("the log can be read") {
         let rows = table.entry(batch.app_id.clone()).or_default();
         let have = rows.last().map_or(0, |(seq, _)| *seq);
         rows.extend(
