@@ -145,6 +145,23 @@ async fn two_evaluations_at_once_notify_once() {
 }
 
 #[tokio::test]
+async fn a_notifier_named_twice_is_told_once() {
+    let home = Home::new().await;
+    let twice = |alert: &Alert| [to_two(alert), to_two(alert)].concat();
+    home.store
+        .apply_transitions("m", &[slow(250.0)], &twice, at(1))
+        .await
+        .unwrap();
+    let due = home.store.due_notifications(at(1), 9).await.unwrap();
+    assert_eq!(
+        due.iter()
+            .map(|n| (n.notifier.as_str(), n.attempts))
+            .collect::<Vec<_>>(),
+        [("slack", 0), ("console", 0)]
+    );
+}
+
+#[tokio::test]
 async fn a_figure_that_is_no_number_is_kept_as_such() {
     let home = Home::new().await;
     home.store

@@ -191,13 +191,18 @@ async fn promotion_archives_the_former_and_is_on_record() {
     assert_eq!(line(5), (1, Stage::None, Stage::Production, at(10)));
     assert_eq!(store.stage_history(&name, Some(2)).await.unwrap().len(), 2);
 
+    home.ready(&name).await;
+    store.transition_stage(&to(3, Stage::None, true), at(15)).await.unwrap();
+    let other = store.model_version(&name, 4).await.unwrap();
+    assert_eq!(other.stage, Stage::None, "to None archives nothing either");
+
     store
         .rename_registered_model(&name, &model("renamed"), at(15))
         .await
         .unwrap();
     assert_eq!(
         store.stage_history(&model("renamed"), None).await.unwrap().len(),
-        6,
+        7,
         "history follows the model"
     );
     let absent = store
@@ -277,6 +282,7 @@ async fn an_alias_moves_in_one_step_and_never_dangles() {
     home.ready(&name).await;
     store.set_alias(&name, "champion", 1, at(5)).await.unwrap();
     store.set_alias(&name, "champion", 2, at(6)).await.unwrap();
+    assert_eq!(store.registered_model(&name).await.unwrap().updated_at, at(6));
     assert_eq!(
         store.version_by_alias(&name, "champion").await.unwrap().aliases,
         ["champion"]

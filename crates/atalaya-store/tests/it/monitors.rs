@@ -175,6 +175,15 @@ async fn results_are_kept_newest_first_and_bounded() {
         (1_000, at(1_002), at(3))
     );
     assert_eq!(store.latest_monitor_run("m").await.unwrap().as_ref(), Some(&all[0]));
+    let oldest = all[999].id;
+    assert!(store.monitor_run("m", oldest).await.is_ok());
+    assert!(matches!(
+        store.monitor_run("m", oldest - 1).await,
+        Err(StoreError::NotFound {
+            kind: Noun::MonitorRun,
+            ..
+        })
+    ));
     let last = store.monitors_last_ran().await.unwrap();
     assert_eq!(last, [("m".to_owned(), at(1_013)), ("other".to_owned(), at(12))].into());
     assert_eq!(store.monitor_runs("m", 2).await.unwrap(), all[..2]);

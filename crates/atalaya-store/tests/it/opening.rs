@@ -41,6 +41,20 @@ async fn two_handles_on_one_file_see_each_other_and_wait_for_each_other() {
     let mut numbers = tasks.join_all().await;
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=40).collect::<Vec<u32>>());
+    // These read before they write: the moment when another process may have written in between.
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..40 {
+        let store = if i % 2 == 0 { home.store.clone() } else { second.clone() };
+        let name = name.clone();
+        tasks.spawn(async move {
+            store
+                .set_model_version_tag(&name, 40, (&format!("k{i}"), "v"), at(i))
+                .await
+                .unwrap()
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(home.store.model_version(&name, 40).await.unwrap().tags.len(), 40);
     assert_eq!(
         second.model_version(&name, 40).await.unwrap(),
         home.store.model_version(&name, 40).await.unwrap()

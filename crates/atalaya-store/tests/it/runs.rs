@@ -142,11 +142,11 @@ async fn the_last_value_is_the_one_of_the_greatest_step_then_time_then_value() {
     let store = &home.store;
     let id = store.create_run(&starting(1)).await.unwrap().run_id;
     for m in [
+        metric("loss", 0.4, 2, 10),
         metric("loss", 0.5, 2, 10),
-        metric("loss", 0.9, 1, 99),
         metric("loss", 0.4, 2, 10),
         metric("loss", 0.3, 2, 9),
-        metric("loss", 0.5, 2, 10),
+        metric("loss", 0.9, 1, 99),
         metric("odd", f64::NAN, 0, 1),
         metric("big", f64::INFINITY, 0, 1),
         metric("tiny", 5e-324, 0, 1),
