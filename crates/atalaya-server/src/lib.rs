@@ -1,1 +1,25 @@
-//! HTTP, use cases, the serving data plane, background tasks, notifiers, reports.
+//! HTTP, use cases, the serving data plane, background tasks, notifiers and reports of Atalaya.
+//!
+//! [`Server::open`] joins the crates below on one home folder; [`Server::run`]
+//! serves it until told to stop, then drains.
+
+mod api;
+mod app;
+mod clock;
+mod config;
+mod http;
+mod metrics;
+mod server;
+mod serving;
+mod tasks;
+mod telemetry;
+mod watch;
+
+pub use api::RouteRow;
+pub use app::{ADMIN_TOKEN_FILE, App, ModelError, OpenError, RegisterModel};
+pub use clock::{Clock, HeldClock, SystemClock};
+pub use config::{LogSettings, ServerConfig};
+pub use http::{Drained, ListenerLimits};
+pub use telemetry::log_as_json;
+pub use watch::{CompareError, Comparison, compare_batches};
+pub use server::{Server, ServerError, route_table};

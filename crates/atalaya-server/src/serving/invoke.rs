@@ -1,0 +1,277 @@
+//! One invocation: route, decode, predict, encode, log, answer.
+//!
+//! Small requests run where they arrive: a thread hop costs more than the
+//! model. Large ones leave the async threads.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use atalaya_domain::endpoint::{Durability, LogPolicy, OnLogFailure};
+use atalaya_log::{AppendError, Receipt};
+use atalaya_model::payload::{self, ContentType, PayloadError};
+use atalaya_model::{PredictError, Predictions};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use rand::RngExt;
+
+use super::endpoints::EndpointSlot;
+use super::log::outcome;
+use super::log::record::{
+    Content, FLAG_REQUEST_DROPPED, FLAG_RESPONSE_DROPPED, KIND_PREDICTION, PredictionRecord,
+};
+use super::snapshot::{LoadedEntity, Snapshot};
+use crate::api::error::{ApiError, ErrorCode};
+use crate::app::App;
+
+/// Bodies up to this are scored on the thread that read them; about 500 µs of decoding.
+const INLINE_BODY_MAX: usize = 64 * 1024;
+/// Longest request or response kept in a log record; two of them fit the log's frame.
+const LOGGED_BODY_MAX: usize = (16 << 20) - (64 << 10);
+
+static SERVED_MODEL_NAME: HeaderName = HeaderName::from_static("served-model-name");
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static ATALAYA_LOG: HeaderName = HeaderName::from_static("atalaya-log");
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A scoring request whose caller is known and whose body is here.
+pub(crate) struct Invocation<'a> {
+    pub(crate) endpoint: &'a str,
+    /// Named when the request bypasses the split.
+    pub(crate) served_entity: Option<&'a str>,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) requester: &'a str,
+}
+
+/// What scoring gave: the answer's bytes and what the log keeps of it.
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+    rows: usize,
+    outcome: Vec<u8>,
+    client_request_id: Option<String>,
+    reason: &'static str,
+    retry_after: Option<u32>,
+}
+
+/// Answers one invocation.
+pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Response {
+    let Some(slot) = app.endpoints().slot(call.endpoint) else {
+        return ApiError::not_found("no serving endpoint has this name").into_response();
+    };
+    let snapshot = slot.snapshot();
+    let Some(snapshot) = snapshot.as_ref() else {
+        return ApiError::unavailable("the endpoint is not ready yet", 1).into_response();
+    };
+    let entity = match call.served_entity {
+        None => snapshot.choose(rand::rng().random::<f64>()),
+        Some(name) => match snapshot.entity(name) {
+            Some(entity) => entity,
+            None => return ApiError::not_found("the endpoint serves no entity of this name").into_response(),
+        },
+    };
+    let started = Instant::now();
+    let time_us = app.now_us();
+    let Some(_place) = entity.enter() else {
+        return ApiError::unavailable("the served entity has too many requests in work", 1).into_response();
+    };
+    let content = content_of(call.headers);
+    let answer = if call.body.len() <= INLINE_BODY_MAX {
+        score(entity, content, &call.body)
+    } else {
+        let (entity, body) = (Arc::clone(entity), call.body.clone());
+        match tokio::task::spawn_blocking(move || score(&entity, content, &body)).await {
+            Ok(answer) => answer,
+            Err(error) => failed(&ApiError::internal(&error), "PANIC"),
+        }
+    };
+    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    entity.metrics.record(answer.status, answer.rows, duration_us);
+    let request_id: [u8; 16] = rand::rng().random();
+    let entry = Entry { call: &call, snapshot, entity, answer: &answer, content, time_us, duration_us, request_id };
+    match log(&slot, snapshot.config.log, &entry).await {
+        Ok(receipt) => respond(answer, entity, request_id, &receipt),
+        Err(error) => match snapshot.config.log.on_failure {
+            OnLogFailure::Fail => {
+                ApiError::unavailable("the prediction log cannot take the record; nothing was predicted for you", 1)
+                    .into_response()
+            }
+            OnLogFailure::ServeUnlogged => {
+                app.metrics().counters.unlogged.fetch_add(1, Ordering::Relaxed);
+                respond(answer, entity, request_id, &error.unlogged().to_string())
+            }
+        },
+    }
+}
+
+fn score(entity: &LoadedEntity, content: Result<ContentType, ()>, body: &[u8]) -> Answer {
+    let Ok(content) = content else {
+        let message = "content type must be `application/json` or `text/csv`, charset utf-8";
+        return failed(&ApiError::new(ErrorCode::UnsupportedMediaType, message), "CONTENT_TYPE");
+    };
+    let request = match payload::decode(content, body, entity.signature()) {
+        Ok(request) => request,
+        Err(error) => return failed(&error.into(), "PAYLOAD"),
+    };
+    let predictions: Predictions = match entity.loaded.predictor.predict(&request.batch) {
+        Ok(predictions) => predictions,
+        Err(error) => {
+            let answer = failed(&error.into(), "MODEL");
+            return Answer { client_request_id: request.client_request_id, ..answer };
+        }
+    };
+    let mut body = Vec::with_capacity(32 + 8 * predictions.values.len());
+    payload::encode_predictions(&predictions, &mut body);
+    let mut encoded = Vec::with_capacity(16 + 32 * predictions.values.len());
+    outcome::write(&predictions, &mut encoded);
+    Answer {
+        status: 200,
+        body,
+        rows: predictions.values.len(),
+        outcome: encoded,
+        client_request_id: request.client_request_id,
+        reason: "",
+        retry_after: None,
+    }
+}
+
+fn failed(error: &ApiError, reason: &'static str) -> Answer {
+    Answer {
+        status: error.status().as_u16(),
+        body: error.body().into_bytes(),
+        rows: 0,
+        outcome: Vec::new(),
+        client_request_id: None,
+        reason,
+        retry_after: error.retry_after,
+    }
+}
+
+impl From<PayloadError> for ApiError {
+    fn from(error: PayloadError) -> Self {
+        let code =
+            if error.is_invalid_parameter() { ErrorCode::InvalidParameterValue } else { ErrorCode::BadRequest };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<PredictError> for ApiError {
+    fn from(error: PredictError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+/// A missing content type reads as JSON, as curl users expect.
+fn content_of(headers: &HeaderMap) -> Result<ContentType, ()> {
+    match headers.get(CONTENT_TYPE) {
+        None => Ok(ContentType::Json),
+        Some(value) => value.to_str().ok().and_then(|text| ContentType::parse(text).ok()).ok_or(()),
+    }
+}
+
+/// Everything one log record is made of.
+struct Entry<'a> {
+    call: &'a Invocation<'a>,
+    snapshot: &'a Snapshot,
+    entity: &'a LoadedEntity,
+    answer: &'a Answer,
+    content: Result<ContentType, ()>,
+    time_us: i64,
+    duration_us: u64,
+    request_id: [u8; 16],
+}
+
+thread_local! {
+    /// Head of the record being written; kept so that a request allocates nothing for it.
+    static HEAD: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+async fn log(slot: &EndpointSlot, policy: LogPolicy, entry: &Entry<'_>) -> Result<String, AppendError> {
+    if !policy.enabled {
+        return Ok("none;reason=off".to_owned());
+    }
+    let kept = |bytes: &'_ [u8], flag: u8| if bytes.len() > LOGGED_BODY_MAX { flag } else { 0 };
+    let (request, response) = (&entry.call.body[..], &entry.answer.body[..]);
+    let mut flags = kept(request, FLAG_REQUEST_DROPPED) | kept(response, FLAG_RESPONSE_DROPPED);
+    if flags == 0 && request.len() + response.len() + entry.answer.outcome.len() > LOGGED_BODY_MAX {
+        // Together too large for one frame: the outcome says what the response said.
+        flags = FLAG_RESPONSE_DROPPED;
+    }
+    let record = PredictionRecord {
+        content: match entry.content {
+            Ok(ContentType::Json) => Content::Json,
+            Ok(ContentType::Csv) => Content::Csv,
+            Err(()) => Content::Unknown,
+        },
+        status: entry.answer.status,
+        flags,
+        cache_hit: false,
+        time_us: entry.time_us,
+        duration_us: u32::try_from(entry.duration_us).unwrap_or(u32::MAX),
+        config_version: entry.snapshot.config.config_version,
+        model_version: entry.entity.version,
+        request_id: entry.request_id,
+        client_request_id: entry.answer.client_request_id.as_deref().unwrap_or(""),
+        requester: entry.call.requester,
+        served_entity: &entry.entity.name,
+        model: &entry.entity.model,
+        reason: entry.answer.reason,
+        outcome: &entry.answer.outcome,
+        request: if flags & FLAG_REQUEST_DROPPED == 0 { request } else { &[] },
+        response: if flags & FLAG_RESPONSE_DROPPED == 0 { response } else { &[] },
+    };
+    let receipt: Receipt = match policy.durability {
+        Durability::Process => HEAD.with_borrow_mut(|head| {
+            head.clear();
+            record.write_head(head);
+            slot.log.append(KIND_PREDICTION, &[head, record.request, record.response])
+        })?,
+        Durability::Fsync => {
+            let commit = HEAD.with_borrow_mut(|head| {
+                head.clear();
+                record.write_head(head);
+                slot.log.append_durable(KIND_PREDICTION, &[head, record.request, record.response])
+            });
+            commit.await?
+        }
+        Durability::BestEffort => HEAD.with_borrow_mut(|head| {
+            head.clear();
+            record.write_head(head);
+            slot.log.append_best_effort(KIND_PREDICTION, &[head, record.request, record.response])
+        })?,
+    };
+    Ok(receipt.to_string())
+}
+
+fn respond(answer: Answer, entity: &LoadedEntity, request_id: [u8; 16], receipt: &str) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = http::StatusCode::from_u16(answer.status).expect("statuses come from our own table");
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON.clone());
+    headers.insert(SERVED_MODEL_NAME.clone(), entity.header.clone());
+    if let Ok(value) = HeaderValue::from_str(receipt) {
+        headers.insert(ATALAYA_LOG.clone(), value);
+    }
+    headers.insert(X_REQUEST_ID.clone(), request_id_header(request_id));
+    if let Some(seconds) = answer.retry_after {
+        headers.insert(http::header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// The id as `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.
+fn request_id_header(bytes: [u8; 16]) -> HeaderValue {
+    let mut buffer = [0_u8; uuid::fmt::Hyphenated::LENGTH];
+    let text = request_id(bytes).hyphenated().encode_lower(&mut buffer);
+    HeaderValue::from_str(text).expect("a uuid is visible ASCII")
+}
+
+/// The request id that a record's 16 random bytes stand for.
+pub(crate) fn request_id(bytes: [u8; 16]) -> uuid::Uuid {
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}

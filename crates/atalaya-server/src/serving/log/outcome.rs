@@ -1,0 +1,161 @@
+//! Predictions in the log: the values and probabilities of each row, as numbers rather than text.
+//!
+//! ```text
+//! rows u32 | kind u8 (1 i64, 2 f64, 3 bool, 4 utf-8, 5 lists of f64) | width u16 | classes u16
+//! values: 8 bytes each (1, 2), 1 byte (3), u32 length + bytes (4), width × 8 bytes (5); width is 1 but for lists
+//! probabilities: rows × classes × f64, in class order
+//! ```
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, StringArray};
+use arrow_schema::{DataType, Field};
+use atalaya_model::Predictions;
+
+const I64: u8 = 1;
+const F64: u8 = 2;
+const BOOL: u8 = 3;
+const TEXT: u8 = 4;
+const LISTS: u8 = 5;
+
+/// Appends `predictions` in the log's form.
+pub(crate) fn write(predictions: &Predictions, out: &mut Vec<u8>) {
+    let values = &predictions.values;
+    let (kind, width) = match values.data_type() {
+        DataType::Int64 => (I64, 1),
+        DataType::Float64 => (F64, 1),
+        DataType::Boolean => (BOOL, 1),
+        DataType::Utf8 => (TEXT, 1),
+        DataType::FixedSizeList(_, width) => (LISTS, u16::try_from(*width).unwrap_or(0)),
+        other => unreachable!("predictors answer in five types, not {other}"),
+    };
+    let probabilities = predictions.probabilities.as_ref().map(|p| p.as_fixed_size_list());
+    let classes = probabilities.map_or(0, |p| u16::try_from(p.value_length()).unwrap_or(0));
+    out.extend_from_slice(&u32::try_from(values.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.push(kind);
+    out.extend_from_slice(&width.to_le_bytes());
+    out.extend_from_slice(&classes.to_le_bytes());
+    match kind {
+        I64 => values.as_primitive::<Int64Type>().values().iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
+        F64 => numbers(values.as_primitive::<Float64Type>(), out),
+        BOOL => out.extend(values.as_boolean().values().iter().map(u8::from)),
+        TEXT => {
+            for text in values.as_string::<i32>().iter().map(Option::unwrap_or_default) {
+                out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(0).to_le_bytes());
+                out.extend_from_slice(text.as_bytes());
+            }
+        }
+        _ => numbers(values.as_fixed_size_list().values().as_primitive::<Float64Type>(), out),
+    }
+    if let Some(list) = probabilities {
+        numbers(list.values().as_primitive::<Float64Type>(), out);
+    }
+}
+
+fn numbers(values: &Float64Array, out: &mut Vec<u8>) {
+    values.values().iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
+}
+
+/// Reads [`write`]'s form; `None` when the bytes are not of that form.
+pub(crate) fn read(bytes: &[u8]) -> Option<Predictions> {
+    let mut rest = bytes;
+    let rows = u32::from_le_bytes(chunk(&mut rest)?) as usize;
+    let [kind] = chunk(&mut rest)?;
+    let width = usize::from(u16::from_le_bytes(chunk(&mut rest)?));
+    let classes = usize::from(u16::from_le_bytes(chunk(&mut rest)?));
+    // Every value takes at least one byte: a lying count is refused before memory is taken for it.
+    if rows > rest.len() {
+        return None;
+    }
+    let values: ArrayRef = match kind {
+        I64 => {
+            let (raw, tail) = rest.split_at_checked(rows.checked_mul(8)?)?;
+            rest = tail;
+            Arc::new(raw.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b)).collect::<Int64Array>())
+        }
+        F64 => Arc::new(floats(&mut rest, rows)?),
+        BOOL => {
+            let (raw, tail) = rest.split_at_checked(rows)?;
+            rest = tail;
+            Arc::new(raw.iter().map(|b| Some(*b != 0)).collect::<BooleanArray>())
+        }
+        TEXT => Arc::new(texts(&mut rest, rows)?),
+        LISTS => Arc::new(lists(&mut rest, rows, width)?),
+        _ => return None,
+    };
+    let probabilities: Option<ArrayRef> = match classes {
+        0 => None,
+        _ => Some(Arc::new(lists(&mut rest, rows, classes)?)),
+    };
+    rest.is_empty().then_some(Predictions { values, probabilities })
+}
+
+fn chunk<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    *rest = tail;
+    Some(*head)
+}
+
+fn floats(rest: &mut &[u8], n: usize) -> Option<Float64Array> {
+    let (raw, tail) = rest.split_at_checked(n.checked_mul(8)?)?;
+    *rest = tail;
+    Some(raw.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
+}
+
+fn texts(rest: &mut &[u8], rows: usize) -> Option<StringArray> {
+    let mut all = Vec::with_capacity(rows);
+    for _ in 0..rows {
+        let len = u32::from_le_bytes(chunk(rest)?) as usize;
+        let (text, tail) = rest.split_at_checked(len)?;
+        *rest = tail;
+        all.push(std::str::from_utf8(text).ok()?);
+    }
+    Some(StringArray::from(all))
+}
+
+fn lists(rest: &mut &[u8], rows: usize, width: usize) -> Option<FixedSizeListArray> {
+    let flat = floats(rest, rows.checked_mul(width)?)?;
+    let field = Arc::new(Field::new_list_field(DataType::Float64, true));
+    FixedSizeListArray::try_new(field, i32::try_from(width).ok()?, Arc::new(flat), None).ok().filter(|l| l.len() == rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pairs(flat: Vec<f64>) -> ArrayRef {
+        let field = Arc::new(Field::new_list_field(DataType::Float64, true));
+        Arc::new(FixedSizeListArray::new(field, 2, Arc::new(Float64Array::from(flat)), None))
+    }
+
+    fn assert_round(values: ArrayRef, probabilities: Option<ArrayRef>) {
+        let mut bytes = Vec::new();
+        write(&Predictions { values: Arc::clone(&values), probabilities: probabilities.clone() }, &mut bytes);
+        let back = read(&bytes).expect("own form");
+        assert_eq!(&back.values, &values);
+        assert_eq!(back.probabilities, probabilities);
+        for end in 0..bytes.len() {
+            assert!(read(&bytes[..end]).is_none(), "cut at {end} of {}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn every_kind_of_answer_comes_back() {
+        assert_round(Arc::new(Int64Array::from(vec![0, 1])), Some(pairs(vec![0.9, 0.1, 0.25, 0.75])));
+        assert_round(Arc::new(Float64Array::from(vec![1.5, -0.0])), None);
+        assert_round(Arc::new(BooleanArray::from(vec![true, false])), Some(pairs(vec![0.0, 1.0, 1.0, 0.0])));
+        assert_round(Arc::new(StringArray::from(vec!["sí", "no", ""])), None);
+        assert_round(pairs(vec![1.0, 2.0, 3.0, 4.0]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = read(&bytes);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Databricks' REST API.
+
+mod host;
+mod permissions;
+mod serving_endpoints;
+mod tokens;
