@@ -1,0 +1,25 @@
+#!/bin/sh
+# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|manifest|payload
+set -eu
+cd "$(dirname "$0")/.."
+target="$1"
+case "$target" in
+    pickle) pattern='*.pkl' ;;
+    skops) pattern='*.skops' ;;
+    manifest) pattern='MLmodel' ;;
+    payload) pattern='' ;;
+    *) echo "unknown target: $target" >&2; exit 2 ;;
+esac
+mkdir -p "fuzz/corpus/$target"
+if [ "$target" = payload ]; then
+    # The first byte chooses the format: even for JSON, odd for CSV.
+    printf '0{"dataframe_records": [{"bmi": 27.3, "age": 45, "sex": "f", "smoker": true}]}' >"fuzz/corpus/payload/records"
+    printf '0{"dataframe_split": {"columns": ["bmi"], "index": [0], "data": [[null]]}}' >"fuzz/corpus/payload/split"
+    printf '0{"instances": [[27.3, "45", "\\ud83d\\ude00", 1]], "params": {}, "stream": true}' >"fuzz/corpus/payload/instances"
+    printf '0{"inputs": {"bmi": [1e-3, -0.0], "age": [4.5e1, null]}}' >"fuzz/corpus/payload/inputs"
+    printf '1bmi,age,sex,smoker\n27.3,45,"a ""b""",true\n' >"fuzz/corpus/payload/csv"
+    exit 0
+fi
+find fixtures/models fixtures/hostile fixtures/payloads -name "$pattern" -type f | while read -r file; do
+    cp "$file" "fuzz/corpus/$target/$(sha256sum "$file" | cut -c1-40)"
+done
