@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bad_requests;
+mod hostile;
 mod load;
 mod manifest;
 mod numbers;
@@ -9,3 +10,5 @@ mod payload_shapes;
 mod pickle_properties;
 mod properties;
 mod serving;
+mod sklearn;
+mod sklearn_case;

@@ -172,7 +172,7 @@ impl Matrix {
     /// Refuses infinite values, and missing ones unless `allow_missing`.
     pub(super) fn check(&self, names: &Names, allow_missing: bool) -> Result<(), PredictError> {
         // One pass without branches finds the usual case: x * 0 is 0 for every finite x, NaN otherwise.
-        if self.values.iter().fold(0.0, |total, value| value.mul_add(0.0, total)) == 0.0 {
+        if self.values.iter().fold(0.0, |total, value| total + value * 0.0) == 0.0 {
             return Ok(());
         }
         for (position, value) in self.values.iter().enumerate() {

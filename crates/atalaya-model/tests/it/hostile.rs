@@ -1,0 +1,101 @@
+//! Files made to harm their reader: each ends in a typed error (or in a model, where its content is only odd), at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atalaya_model::object::{read_pickle, read_skops};
+use atalaya_model::{ModelFiles, load};
+
+/// Longest time that one file may take.
+const MOST: Duration = Duration::from_secs(1);
+
+/// A model folder around one model file.
+fn folder(file: &str, bytes: &[u8]) -> ModelFiles {
+    let skops = Path::new(file)
+        .extension()
+        .is_some_and(|extension| extension == "skops");
+    let (path, format) = if skops {
+        ("model.skops", "skops")
+    } else {
+        ("model.pkl", "pickle")
+    };
+    let manifest = format!(
+        "flavors:\n  sklearn:\n    pickled_model: {path}\n    serialization_format: {format}\n    sklearn_version: 1.9.1\n"
+    );
+    let files: [(&str, Arc<[u8]>); 2] = [("MLmodel", Arc::from(manifest.into_bytes())), (path, Arc::from(bytes))];
+    ModelFiles::from_pairs(files).expect("two files")
+}
+
+/// Loads a file in every way it could be taken; the outcome of the way that its name says.
+fn attempt(file: &str, bytes: &[u8]) -> Result<(), String> {
+    // A file of another format, under a wrong name: neither reader may misread it.
+    let _ = read_pickle(bytes);
+    let _ = read_skops(bytes);
+    let files = if file.starts_with("MLmodel") {
+        ModelFiles::from_pairs([("MLmodel", Arc::<[u8]>::from(bytes))]).expect("one file")
+    } else {
+        folder(file, bytes)
+    };
+    match load(&files) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn check(files: &BTreeMap<String, Vec<u8>>) -> Vec<(String, Result<(), String>)> {
+    let manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).expect("manifest.json is JSON");
+    let mut outcomes = Vec::new();
+    for entry in manifest["files"].as_array().expect("a list of files") {
+        let file = entry["file"].as_str().expect("a name");
+        #[expect(clippy::disallowed_methods, reason = "the bound on the time is what is tested")]
+        let started = std::time::Instant::now();
+        let outcome = attempt(file, &files[file]);
+        assert!(started.elapsed() < MOST, "{file} took {:?}", started.elapsed());
+        if entry["expect"] == "refuse" {
+            assert!(outcome.is_err(), "{file} was accepted: {}", entry["why"]);
+        }
+        outcomes.push((file.to_owned(), outcome));
+    }
+    outcomes
+}
+
+#[test]
+fn hostile_files_end_in_a_typed_error() {
+    let outcomes: BTreeMap<_, _> = check(&atalaya_testkit::read_folder(&atalaya_testkit::fixture("hostile")))
+        .into_iter()
+        .collect();
+    assert!(outcomes.len() >= 15);
+    for (file, said) in [
+        ("reduce_posix_system.pkl", "`posix.system`"),
+        ("binbytes8_huge.pkl", "the file ends inside an instruction"),
+        ("ext1.pkl", "byte 2: an extension code"),
+        ("persid.pkl", "a persistent id"),
+        ("tree_cycle.pkl", "child"),
+        ("tree_feature_1000000.pkl", "column that does not exist"),
+        ("duplicate_schema.skops", "two members of one name"),
+        ("npy_huge_shape.skops", "numpy array"),
+        ("zip_bomb.skops", "beyond the limit"),
+    ] {
+        let error = outcomes[file].as_ref().expect_err(file);
+        assert!(error.contains(said), "{file}: {error}");
+    }
+}
+
+#[test]
+fn the_large_hostile_set_ends_in_typed_errors() {
+    let Some(folder) = atalaya_testkit::large_fixtures("the large hostile set") else {
+        return;
+    };
+    let outcomes = check(&atalaya_testkit::read_folder(&folder.join("malicious")));
+    let accepted: Vec<_> = outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.is_ok())
+        .map(|(file, _)| file)
+        .collect();
+    for (file, outcome) in &outcomes {
+        println!("{file}: {}", outcome.as_ref().err().map_or("accepted", String::as_str));
+    }
+    println!("{} hostile files, accepted: {accepted:?}", outcomes.len());
+}
