@@ -309,7 +309,7 @@ impl DataFiles {
 
     fn close(&mut self, key: &PartitionKey) -> Result<(), LakeError> {
         let Some(OpenFile {
-            mut writer,
+            writer,
             path,
             name,
             stats,
@@ -317,7 +317,7 @@ impl DataFiles {
         else {
             return Ok(());
         };
-        writer.finish()?;
+        // Writes the footer, too; `finish` before it would make it fail.
         let file = writer.into_inner()?;
         file.sync_all().map_err(LakeError::io("sync", &path))?;
         let size = file.metadata().map_err(LakeError::io("read", &path))?.len();

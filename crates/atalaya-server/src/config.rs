@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::ListenerLimits;
+use crate::notify::EgressRule;
 
 /// Where everything of this server lives, and its bounds.
 #[derive(Debug, Clone)]
@@ -16,6 +17,10 @@ pub struct ServerConfig {
     pub limits: ListenerLimits,
     /// Log and flush settings.
     pub log: LogSettings,
+    /// Folders besides the lake from which monitors may read baselines by absolute path.
+    pub baseline_roots: Vec<PathBuf>,
+    /// Destinations of notifications that are not public HTTPS; only the operator lists them, never a request.
+    pub egress_allow: Vec<EgressRule>,
     /// Whether monitors and the outbox run by themselves; off only in tests that drive them.
     pub background: bool,
 }
@@ -53,6 +58,8 @@ impl ServerConfig {
             node: "node-1".to_owned(),
             limits: ListenerLimits::default(),
             log: LogSettings::default(),
+            baseline_roots: Vec::new(),
+            egress_allow: Vec::new(),
             background: true,
         }
     }

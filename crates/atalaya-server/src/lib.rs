@@ -9,6 +9,8 @@ mod clock;
 mod config;
 mod http;
 mod metrics;
+mod notify;
+mod report;
 mod server;
 mod serving;
 mod tasks;
@@ -16,10 +18,14 @@ mod telemetry;
 mod watch;
 
 pub use api::RouteRow;
-pub use app::{ADMIN_TOKEN_FILE, App, ModelError, OpenError, RegisterModel};
+pub use app::{ADMIN_TOKEN_FILE, App, ModelError, OpenError, RegisterModel, ReportFiles};
 pub use clock::{Clock, HeldClock, SystemClock};
 pub use config::{LogSettings, ServerConfig};
 pub use http::{Drained, ListenerLimits};
 pub use telemetry::log_as_json;
-pub use watch::{CompareError, Comparison, compare_batches};
+pub use notify::{Deliveries, EgressRule, EgressRuleError};
 pub use server::{Server, ServerError, route_table};
+pub use watch::{
+    Axis, BaselineError, Bars, Check, ColumnDrift, ColumnSummary, CompareError, Comparison, Counts, Figures, Latency,
+    MonitorError, MonitorReport, MovedAlert, Overlay, Quality, Skipped, Verdict, VersionQuality, compare_batches,
+};

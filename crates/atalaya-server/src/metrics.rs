@@ -59,6 +59,10 @@ pub(crate) struct Counters {
     pub(crate) notification_failures: AtomicU64,
     /// Notifications given up after the last attempt.
     pub(crate) notifications_given_up: AtomicU64,
+    /// Monitor runs completed.
+    pub(crate) monitor_runs: AtomicU64,
+    /// Monitor runs that failed.
+    pub(crate) monitor_failures: AtomicU64,
     /// Requests refused for want of a valid token.
     pub(crate) unauthenticated: AtomicU64,
 }
@@ -121,6 +125,8 @@ impl Metrics {
             ("atalaya_notifications_delivered_total", "Notifications delivered.", &c.notifications_delivered),
             ("atalaya_notification_failures_total", "Notification attempts that failed.", &c.notification_failures),
             ("atalaya_notifications_given_up_total", "Notifications given up.", &c.notifications_given_up),
+            ("atalaya_monitor_runs_total", "Monitor runs completed.", &c.monitor_runs),
+            ("atalaya_monitor_failures_total", "Monitor runs that failed.", &c.monitor_failures),
             ("atalaya_unauthenticated_total", "Requests refused for want of a valid token.", &c.unauthenticated),
         ] {
             family(&mut out, name, "counter", help, &[(String::new(), value.load(Ordering::Relaxed))]);

@@ -2,6 +2,7 @@
 //!
 //! [`App`] is cheap to clone and shared by handlers, tasks and the program's own commands.
 
+mod alerts;
 mod artifacts;
 pub(crate) mod auth;
 mod endpoint_config;
@@ -10,6 +11,8 @@ mod endpoints;
 mod keys;
 mod logs;
 mod models;
+mod monitors;
+mod notifiers;
 mod open;
 mod registry;
 mod signing;
@@ -30,6 +33,8 @@ pub(crate) use auth::Caller;
 pub(crate) use endpoint_config::{ConfigRequest, EndpointRequest, LogChange};
 pub(crate) use endpoints::{EndpointChange, EndpointView};
 pub use models::{ModelError, RegisterModel};
+pub(crate) use monitors::{MonitorRequest, MonitorView};
+pub use monitors::ReportFiles;
 pub use open::{ADMIN_TOKEN_FILE, OpenError};
 pub(crate) use registry::{RegisteredModelView, SourceError};
 pub(crate) use tokens::{TokenRequest, TokenRequestError};
@@ -38,7 +43,9 @@ use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::http::ListenerLimits;
 use crate::metrics::Metrics;
+use crate::notify::Egress;
 use crate::serving::Endpoints;
+use crate::watch::Watching;
 
 /// Everything the server has open.
 #[derive(Clone)]
@@ -62,6 +69,8 @@ struct Inner {
     /// One change of endpoints at a time: creating, updating and deleting are rare and must not interleave.
     changes: tokio::sync::Mutex<()>,
     wake: Wake,
+    egress: Egress,
+    watching: Watching,
 }
 
 /// Wakes the background tasks before their time.
@@ -129,6 +138,15 @@ impl App {
 
     pub(crate) fn wake(&self) -> &Wake {
         &self.0.wake
+    }
+
+    /// The one way out for requests of ours.
+    pub(crate) fn egress(&self) -> &Egress {
+        &self.0.egress
+    }
+
+    pub(crate) fn watching(&self) -> &Watching {
+        &self.0.watching
     }
 
     pub(crate) fn tasks(&self) -> &TaskTracker {

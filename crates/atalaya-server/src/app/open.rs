@@ -20,7 +20,9 @@ use super::{App, Inner, Wake, auth, models, signing};
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::metrics::Metrics;
+use crate::notify::Egress;
 use crate::serving::{EndpointSlot, Endpoints};
+use crate::watch::Watching;
 
 /// Name of the file in the home that holds the administrator's first token.
 pub const ADMIN_TOKEN_FILE: &str = "admin.token";
@@ -104,6 +106,7 @@ impl App {
         let store = Store::open(&config.database()).await?;
         let artifacts = Artifacts::open(&config.artifacts()).await?;
         let lake = Lake::open(config.lake());
+        let egress = Egress::new(config.egress_allow.clone());
         Ok(Self(Arc::new(Inner {
             config,
             clock,
@@ -121,6 +124,8 @@ impl App {
             tasks: TaskTracker::new(),
             changes: tokio::sync::Mutex::new(()),
             wake: Wake::default(),
+            egress,
+            watching: Watching::default(),
         })))
     }
 

@@ -9,7 +9,7 @@ pub(crate) use body::{BodyError, read_body};
 
 use std::time::Duration;
 
-/// Limits and times of the listener; every one has a reason in `docs/design/reliability.md`.
+/// Limits and times of the listener.
 #[derive(Debug, Clone)]
 pub struct ListenerLimits {
     /// Connections open at once; above it the newest are refused at accept, never the established.

@@ -99,7 +99,7 @@ pub(crate) trait Channel: Send + Sync {
 }
 
 /// Every channel.
-pub(crate) static CHANNELS: &[&dyn Channel] = &[&console::Console, &webhook::Webhook, &slack::Slack];
+static CHANNELS: &[&dyn Channel] = &[&console::Console, &webhook::Webhook, &slack::Slack];
 
 /// The channel of a kind.
 pub(crate) fn channel(kind: NotifierKind) -> &'static dyn Channel {

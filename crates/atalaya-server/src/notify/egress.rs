@@ -25,7 +25,7 @@ const ADDRESSES_MAX: usize = 64;
 const RETRY_AFTER_MAX_SECONDS: i64 = 3_600;
 
 /// Sends requests to the world outside.
-pub struct Egress {
+pub(crate) struct Egress {
     allow: Vec<EgressRule>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Answer {
 
 /// Why a request did not go out or was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EgressError {
+pub(crate) enum EgressError {
     /// Not a URL that can be called.
     #[error("the URL must start with https:// or http://, name a host, and hold no user name or password")]
     Url,

@@ -12,8 +12,7 @@ mod slack;
 mod webhook;
 
 pub use address::{EgressRule, EgressRuleError};
-pub(crate) use channel::{CHANNELS, DeliveryError, Notice, Parcel, channel};
-pub use egress::{Egress, EgressError};
-pub(crate) use egress::Target;
+pub(crate) use channel::{DeliveryError, Notice, Parcel, channel};
+pub(crate) use egress::{Egress, Target};
 pub use outbox::Deliveries;
 pub(crate) use outbox::deliver_due;

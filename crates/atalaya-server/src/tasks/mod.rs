@@ -2,8 +2,10 @@
 //!
 //! A task takes no input, can be woken early, and retries by being run again.
 
+mod deliver_notifications;
 mod flush_logs;
 mod retire_logs;
+mod run_monitors;
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -34,7 +36,12 @@ pub(crate) trait Task: Send + Sync {
 }
 
 /// Every background task.
-static TASKS: &[&dyn Task] = &[&flush_logs::FlushLogs, &retire_logs::RetireLogs];
+static TASKS: &[&dyn Task] = &[
+    &deliver_notifications::DeliverNotifications,
+    &flush_logs::FlushLogs,
+    &retire_logs::RetireLogs,
+    &run_monitors::RunMonitors,
+];
 
 /// Starts every task; they end when the server stops.
 pub(crate) fn start(app: &App) {

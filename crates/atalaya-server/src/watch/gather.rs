@@ -5,7 +5,7 @@ use arrow_schema::Schema;
 use atalaya_domain::monitor::Monitor;
 use atalaya_lake::window::{DEFAULT_ROWS, read_baseline};
 use atalaya_lake::{LakeError, PayloadStats, TimeRange, Window, WindowQuery};
-use atalaya_model::signature::ColumnType;
+use atalaya_model::Signature;
 
 use super::baseline::{BaselineError, baseline_path};
 use super::quality::Declared;
@@ -65,7 +65,13 @@ async fn read(app: &App, baseline: &str) -> Result<Window, MonitorError> {
     Ok(read.map_err(BaselineError::Unreadable)?)
 }
 
-fn declares_classes(signature: &atalaya_model::Signature) -> bool {
-    let whole = [ColumnType::Long, ColumnType::Integer, ColumnType::Boolean, ColumnType::String];
-    !signature.outputs.is_empty() && signature.outputs.iter().all(|output| whole.contains(&output.kind))
+/// Output types, in MLflow's words and numpy's, that only a classifier (or a count) answers with.
+const CLASS_TYPES: [&str; 15] = [
+    "long", "integer", "boolean", "string", "bool", "str", "object", "int8", "int16", "int32", "int64", "uint8", "uint16",
+    "uint32", "uint64",
+];
+
+fn declares_classes(signature: &Signature) -> bool {
+    let outputs = signature.outputs();
+    !outputs.is_empty() && outputs.iter().all(|output| CLASS_TYPES.contains(&output.dtype.as_str()))
 }
