@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use atalaya_model::LoadError;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, RecordBatch};
+use atalaya_model::{LoadError, PredictError, load};
 
 use crate::sklearn_case::{Case, Outcome};
 
@@ -92,4 +95,87 @@ fn the_large_set_is_answered_or_refused_by_name() {
         differences.len(),
         differences.join("\n")
     );
+}
+
+/// A small model, loaded, with its recorded input fitted to its signature.
+fn small(case: &str, variant: &str) -> (atalaya_model::LoadedModel, RecordBatch) {
+    let case = Case::read(&atalaya_testkit::fixture(&format!("models/{case}")));
+    let model = load(&case.model(variant, "predict")).unwrap();
+    let batch = model.signature().enforce(&case.input).unwrap();
+    (model, batch)
+}
+
+/// The batch with one value of a column of doubles replaced.
+fn with_value(batch: &RecordBatch, column: usize, row: usize, value: Option<f64>) -> RecordBatch {
+    let mut columns = batch.columns().to_vec();
+    let values = (0..batch.num_rows()).map(|at| if at == row { value } else { Some(1.0) });
+    columns[column] = Arc::new(values.collect::<Float64Array>()) as ArrayRef;
+    RecordBatch::try_new(batch.schema(), columns).unwrap()
+}
+
+#[test]
+fn values_that_a_model_does_not_take_are_named_by_column_and_row() {
+    for (case, variant) in [
+        ("sk19_logreg_binary", "model_skops"),
+        ("sk19_gb_clf_bin", "model_cloudpickle"),
+    ] {
+        let (model, batch) = small(case, variant);
+        for missing in [None, Some(f64::NAN)] {
+            let error = model
+                .predictor
+                .predict(&with_value(&batch, 3, 70, missing))
+                .unwrap_err();
+            assert!(
+                matches!(&error, PredictError::Missing { column, row: 70 } if column == "f3"),
+                "{case}: {error}"
+            );
+        }
+        let error = model
+            .predictor
+            .predict(&with_value(&batch, 2, 1, Some(f64::INFINITY)))
+            .unwrap_err();
+        assert!(
+            matches!(&error, PredictError::NotFinite { column, row: 1 } if column == "f2"),
+            "{case}: {error}"
+        );
+    }
+    // 1e39 is finite, but not as the float32 that trees compare.
+    let (model, batch) = small("sk19_gb_clf_bin", "model_cloudpickle");
+    let error = model
+        .predictor
+        .predict(&with_value(&batch, 0, 65, Some(1e39)))
+        .unwrap_err();
+    assert!(
+        matches!(&error, PredictError::NotFinite { column, row: 65 } if column == "f0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_row_alone_is_answered_as_among_others() {
+    for (case, variant) in [
+        ("sk19_logreg_multi", "model_cloudpickle"),
+        ("sk19_gb_clf_multi", "model_cloudpickle"),
+        ("sk19_rf_clf_str", "model_cloudpickle"),
+        ("sk19_rf_missing", "model_cloudpickle"),
+        ("sk19_dt_reg_multioutput", "model_cloudpickle"),
+        ("sk19_mixed_onehot", "model_cloudpickle"),
+    ] {
+        let (model, batch) = small(case, variant);
+        let all = model.predictor.predict(&batch).unwrap();
+        for row in 0..batch.num_rows() {
+            let one = model.predictor.predict(&batch.slice(row, 1)).unwrap();
+            assert_eq!(&one.values, &all.values.slice(row, 1), "{case}, row {row}");
+            assert_eq!(
+                one.probabilities,
+                all.probabilities.as_ref().map(|all| all.slice(row, 1)),
+                "{case}, row {row}"
+            );
+        }
+        let none = model.predictor.predict(&batch.slice(0, 0)).unwrap();
+        assert_eq!(
+            (none.values.len(), none.values.data_type()),
+            (0, all.values.data_type())
+        );
+    }
 }
