@@ -1,5 +1,10 @@
 //! Every route asks for credentials, except a written list; and asks for the right ones.
 
+use std::sync::Arc;
+
+use atalaya_server::{Clock, HeldClock};
+use serde_json::json;
+
 use crate::world::{World, answer, refusal, status};
 
 /// Routes that ask nobody. This list may only shrink.
@@ -33,11 +38,11 @@ async fn the_open_routes_are_exactly_the_written_ones() {
 #[tokio::test]
 async fn every_other_route_refuses_who_has_no_token_or_a_wrong_one() {
     let world = World::empty().await;
-    let expired_or_invented = "atlp_000000000000_0000000000000000000000000000000000000000000000000";
+    let invented = "atlp_000000000000_0000000000000000000000000000000000000000000000000";
     let mut checked = 0;
     for row in world.routes.iter().filter(|row| row.access != "open") {
         let path = sample(row.path);
-        for token in [None, Some("garbage"), Some(expired_or_invented), Some("")] {
+        for token in [None, Some("garbage"), Some(invented), Some("")] {
             let request = world.anonymous(&row.method, &path);
             let request = match token {
                 None => request,
@@ -75,19 +80,30 @@ async fn variants_of_a_path_are_no_way_around_the_token() {
 }
 
 #[tokio::test]
-async fn a_revoked_and_an_expired_token_stop_working() {
+async fn a_revoked_token_stops_working_at_once() {
     let world = World::empty().await;
-    let made = world
-        .posted("/api/2.0/token/create", serde_json::json!({"comment": "short"}))
-        .await;
+    let made = world.posted("/api/2.0/token/create", json!({"comment": "short"})).await;
     let token = made["token_value"].as_str().unwrap();
     let me = || world.anonymous("GET", "/api/2.0/preview/scim/v2/Me").bearer_auth(token);
     assert_eq!(status(me()).await, 200);
     let id = made["token_info"]["token_id"].as_str().unwrap();
-    world
-        .posted("/api/2.0/token/delete", serde_json::json!({"token_id": id}))
-        .await;
+    world.posted("/api/2.0/token/delete", json!({"token_id": id})).await;
     assert_eq!(status(me()).await, 401);
+}
+
+#[tokio::test]
+async fn an_expired_token_stops_working() {
+    let clock = Arc::new(HeldClock::at_us(1_700_000_000_000_000));
+    let world = World::unusual(|_| {}, Arc::<HeldClock>::clone(&clock) as Arc<dyn Clock>).await;
+    let lasting = |seconds: u32| json!({"comment": "short", "lifetime_seconds": seconds});
+    let short = world.posted("/api/2.0/token/create", lasting(60)).await;
+    let long = world.posted("/api/2.0/token/create", lasting(62)).await;
+    clock.advance_us(61_000_000);
+    for (made, expected) in [(short, 401), (long, 200)] {
+        let token = made["token_value"].as_str().unwrap();
+        let me = world.anonymous("GET", "/api/2.0/preview/scim/v2/Me").bearer_auth(token);
+        assert_eq!(status(me).await, expected);
+    }
 }
 
 #[tokio::test]

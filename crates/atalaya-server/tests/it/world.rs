@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use atalaya_domain::ModelName;
 use atalaya_model::ModelFiles;
-use atalaya_server::{ADMIN_TOKEN_FILE, App, Drained, RegisterModel, RouteRow, Server, ServerConfig, SystemClock};
+use atalaya_server::{ADMIN_TOKEN_FILE, App, Clock, Drained, RegisterModel, RouteRow, Server, ServerConfig, SystemClock, route_table};
 use atalaya_testkit::{fixture, read_folder};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -51,10 +51,20 @@ impl World {
     }
 
     async fn on(home: TempDir) -> Self {
+        Self::with(home, |_| {}, Arc::new(SystemClock)).await
+    }
+
+    /// A server on an empty home, with other settings and another clock than usual.
+    pub(crate) async fn unusual(settings: impl FnOnce(&mut ServerConfig), clock: Arc<dyn Clock>) -> Self {
+        Self::with(tempfile::tempdir().unwrap(), settings, clock).await
+    }
+
+    async fn with(home: TempDir, settings: impl FnOnce(&mut ServerConfig), clock: Arc<dyn Clock>) -> Self {
         let mut config = ServerConfig::new(home.path().to_owned());
         config.background = false;
-        let server = Server::open(config, Arc::new(SystemClock)).await.unwrap();
-        let (app, routes) = (server.app().clone(), server.routes().to_vec());
+        settings(&mut config);
+        let server = Server::open(config, clock).await.unwrap();
+        let (app, routes) = (server.app().clone(), route_table().to_vec());
         let token = std::fs::read_to_string(home.path().join(ADMIN_TOKEN_FILE))
             .unwrap()
             .trim()
@@ -85,6 +95,8 @@ impl World {
         // Kept-alive connections would have to be waited for.
         drop(self.client);
         assert_eq!(self.running.await.unwrap(), Drained::Clean);
+        // A home is open as long as anybody holds its app.
+        drop(self.app);
         Self::on(self.home).await
     }
 

@@ -1,9 +1,12 @@
 //! The files of model versions: artifact proxy, listings, signed URLs.
 
+use std::sync::Arc;
+
+use atalaya_server::{Clock, HeldClock};
 use atalaya_testkit::{fixture, read, read_folder};
 use serde_json::{Value, json};
 
-use crate::world::{MODEL, World, header, refusal, status};
+use crate::world::{MODEL, World, answer, header, refusal, status};
 
 const PROXY: &str = "/api/2.0/mlflow-artifacts/artifacts";
 const VERSIONS: &str = "/api/2.0/mlflow/model-versions";
@@ -183,6 +186,22 @@ async fn a_signed_url_is_its_own_credential_and_good_for_one_file() {
         ))
         .await;
     assert_eq!(nothing.0, 404);
+}
+
+#[tokio::test]
+async fn a_signed_url_ends_after_an_hour() {
+    let clock = Arc::new(HeldClock::at_us(1_700_000_000_000_000));
+    let world = World::unusual(|_| {}, Arc::<HeldClock>::clone(&clock) as Arc<dyn Clock>).await;
+    world.register(MODEL, "diabetes/version_1").await;
+    let query = format!("{VERSIONS}/get-signed-download-uri?name={MODEL}&version=1&path=MLmodel");
+    let signed = world.got(&query).await["signed_uri"].as_str().unwrap().to_owned();
+    let path = signed.strip_prefix(&world.url("")).unwrap();
+    clock.advance_us(3_600_000_000);
+    assert_eq!(status(world.anonymous("GET", path)).await, 200);
+    clock.advance_us(1_000);
+    let late = answer(world.anonymous("GET", path)).await;
+    // The client asks for a new one on exactly this status.
+    assert_eq!((late.0, refusal(&late).1), (403, "PERMISSION_DENIED"));
 }
 
 #[tokio::test]
