@@ -26,6 +26,7 @@ const DELETE: Method = Method::DELETE;
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes
         .with(of_registered_models)
+        .with(of_aliases)
         .with(of_model_versions)
         .with(of_experiments)
         .with(of_runs)
@@ -106,6 +107,11 @@ fn of_registered_models(routes: Routes) -> Routes {
             Audit::Change,
             on::delete_tag,
         )
+}
+
+fn of_aliases(routes: Routes) -> Routes {
+    use registered_models as on;
+    routes
         .route(
             (POST, "/api/2.0/mlflow/registered-models/alias"),
             Access::Write,

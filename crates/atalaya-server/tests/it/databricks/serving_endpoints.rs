@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::world::{MODEL, World, header, refusal, timeless};
 
-const BASE: &str = "/api/2.0/serving-endpoints";
+pub(super) const BASE: &str = "/api/2.0/serving-endpoints";
 
 /// An endpoint that serves one version of the fixtures' model, as the lab creates it.
 pub(super) async fn create(world: &World, name: &str, version: &str) -> Value {
@@ -43,7 +43,7 @@ fn route(version: &str, percentage: u8) -> Value {
     json!({"served_model_name": name, "served_entity_name": name, "traffic_percentage": percentage})
 }
 
-async fn invoke(world: &World, name: &str) -> reqwest::Response {
+pub(super) async fn invoke(world: &World, name: &str) -> reqwest::Response {
     let body = json!({"dataframe_records": [
         {"age": 45, "bmi": 27.3, "blood_pressure": 120, "glucose": 95},
         {"age": 52, "bmi": 32.1, "blood_pressure": 135, "glucose": 160},
@@ -332,6 +332,46 @@ async fn a_restart_brings_the_endpoint_back_as_it_was() {
 }
 
 #[tokio::test]
+async fn an_update_under_way_shows_both_configurations_and_takes_no_other() {
+    let world = World::with_model().await;
+    create(&world, "busy", "1").await;
+    // As if the server had been killed between accepting a configuration and loading it.
+    let name = atalaya_domain::EndpointName::new("busy").unwrap();
+    let active = world.app.store().endpoint(&name).await.unwrap().active.unwrap();
+    world
+        .app
+        .store()
+        .set_pending(&name, &active, world.app.now())
+        .await
+        .unwrap();
+    let busy = world.got(&format!("{BASE}/busy")).await;
+    assert_eq!(busy["state"], json!({"ready": "READY", "config_update": "IN_PROGRESS"}));
+    assert_eq!(busy["config"]["config_version"], 1);
+    assert!(busy["config"].get("start_time").is_none());
+    let pending = &busy["pending_config"];
+    assert_eq!(
+        (&pending["config_version"], pending["start_time"].is_i64()),
+        (&json!(2), true)
+    );
+    assert_eq!(
+        pending["served_models"][0]["state"]["deployment"],
+        "DEPLOYMENT_CREATING"
+    );
+    let refused = world.send("PUT", &format!("{BASE}/busy/config"), canary()).await;
+    assert_eq!((refused.0, refusal(&refused).1), (409, "RESOURCE_CONFLICT"));
+    assert_eq!(invoke(&world, "busy").await.status(), 200);
+    // The next start takes it up where it was left.
+    let world = world.restarted().await;
+    let done = world.got(&format!("{BASE}/busy")).await;
+    assert_eq!(
+        done["state"],
+        json!({"ready": "READY", "config_update": "NOT_UPDATING"})
+    );
+    assert_eq!(done["config"]["config_version"], 2);
+    assert!(done.get("pending_config").is_none());
+}
+
+#[tokio::test]
 async fn logging_is_switched_and_hardened_by_the_configuration() {
     let world = World::with_model().await;
     let entities = json!([{"entity_name": MODEL, "entity_version": "1"}]);
@@ -352,83 +392,4 @@ async fn logging_is_switched_and_hardened_by_the_configuration() {
     let plain = json!({"served_entities": entities});
     let (_, kept) = world.send("PUT", &format!("{BASE}/quiet/config"), plain).await;
     assert_eq!(kept["config"]["inference_log"], expected);
-}
-
-#[tokio::test]
-async fn tags_are_patched() {
-    let world = World::with_model().await;
-    create(&world, "tagged", "1").await;
-    let path = format!("{BASE}/tagged/tags");
-    let add = json!({"add_tags": [{"key": "team", "value": "ml"}, {"key": "cost", "value": "7"}]});
-    let (_, added) = world.send("PATCH", &path, add).await;
-    assert_eq!(
-        added,
-        json!({"tags": [{"key": "cost", "value": "7"}, {"key": "team", "value": "ml"}]})
-    );
-    let (_, left) = world
-        .send("PATCH", &path, json!({"delete_tags": ["cost", "absent"]}))
-        .await;
-    assert_eq!(left, json!({"tags": [{"key": "team", "value": "ml"}]}));
-    assert_eq!(world.got(&format!("{BASE}/tagged")).await["tags"], left["tags"]);
-}
-
-#[tokio::test]
-async fn logs_and_documents_say_what_is_really_served() {
-    let world = World::with_model().await;
-    create(&world, "told", "1").await;
-    assert_eq!(invoke(&world, "told").await.status(), 200);
-    let logs = world.got(&format!("{BASE}/told/served-models/{MODEL}-1/logs")).await;
-    let logs = logs["logs"].as_str().unwrap();
-    for word in ["version 1", "DEPLOYMENT_READY", "executor `native`", "`glucose` long"] {
-        assert!(logs.contains(word), "no {word} in: {logs}");
-    }
-    let build = world
-        .got(&format!("{BASE}/told/served-models/{MODEL}-1/build-logs"))
-        .await;
-    assert!(
-        build["logs"].as_str().unwrap().contains("saved with MLflow 3.17.2"),
-        "{build}"
-    );
-    assert_eq!(
-        world.get(&format!("{BASE}/told/served-models/nobody/logs")).await.0,
-        404
-    );
-
-    let reply = world
-        .request("GET", &format!("{BASE}/told/metrics"))
-        .send()
-        .await
-        .unwrap();
-    assert!(header(&reply, "content-type").starts_with("text/plain"));
-    let text = reply.text().await.unwrap();
-    assert!(text.contains("request_count_total{endpoint_name=\"told\"} 1"), "{text}");
-    assert!(
-        text.contains("request_4xx_count_total{endpoint_name=\"told\"} 0"),
-        "{text}"
-    );
-    assert_eq!(world.get(&format!("{BASE}/none/metrics")).await.0, 404);
-
-    let document = world.got(&format!("{BASE}/told/openapi")).await;
-    let schema = &document["paths"]["/serving-endpoints/told/invocations"]["post"]["requestBody"]["content"]["application/json"]
-        ["schema"];
-    let record = &schema["anyOf"][0]["properties"]["dataframe_records"]["items"];
-    assert_eq!(record["required"], json!(["age", "bmi", "blood_pressure", "glucose"]));
-    assert_eq!(document["servers"], json!([{"url": world.url("")}]));
-}
-
-#[tokio::test]
-async fn what_is_not_built_yet_says_so_and_what_to_do() {
-    let world = World::with_model().await;
-    create(&world, "e", "1").await;
-    for (method, tail) in [
-        ("PUT", "rate-limits"),
-        ("PUT", "ai-gateway"),
-        ("PATCH", "notifications"),
-        ("PATCH", "telemetry-config"),
-    ] {
-        let refused = world.send(method, &format!("{BASE}/e/{tail}"), json!({})).await;
-        let (status, code, message) = refusal(&refused);
-        assert_eq!((status, code), (501, "NOT_IMPLEMENTED"), "{tail}");
-        assert!(message.contains("not implemented yet"), "{message}");
-    }
 }
