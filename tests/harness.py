@@ -37,8 +37,14 @@ def binary():
     return str(path)
 
 
+def environment(**settings):
+    """What the program is started with: ours without the tests' own `ATALAYA_*`, which it would take for settings."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("ATALAYA_")} | settings
+
+
 def run(*arguments, check=True, **options):
     """Runs the program to its end and returns the finished process."""
+    options.setdefault("env", environment())
     done = subprocess.run([binary(), *map(str, arguments)], capture_output=True, text=True, timeout=300, **options)
     if check and done.returncode != 0:
         raise AssertionError(f"atalaya {shlex.join(map(str, arguments))} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -80,6 +86,8 @@ class Server:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                # The tests' webhook receivers listen on loopback, where only an operator may let notifications go.
+                env=environment(ATALAYA_EGRESS_ALLOW='["127.0.0.0/8"]'),
             )
         wait_until(lambda: self._alive() and address.is_file() and address.read_text().strip(), START_DEADLINE_S, "listen.addr")
         self.url = "http://" + address.read_text().strip()

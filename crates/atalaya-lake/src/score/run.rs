@@ -75,6 +75,28 @@ pub async fn run(
             already_there: true,
         });
     }
+    if let Err(error) = feed(source, predictor, added, &mut sink, progress).await {
+        sink.abandon().await?;
+        return Err(error);
+    }
+    let sunk = sink.finish().await?;
+    Ok(ScoreSummary {
+        rows: sunk.rows,
+        seconds: start.elapsed().as_secs_f64(),
+        bytes: sunk.bytes,
+        version: sunk.version,
+        already_there: sunk.already_there,
+    })
+}
+
+/// Reads, predicts and writes to the last row; what is written becomes visible only when the sink is finished.
+async fn feed(
+    source: Source,
+    predictor: Arc<dyn Predictor>,
+    added: Added,
+    sink: &mut Sink,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<(), LakeError> {
     let schema = source.schema();
     let scorer = Arc::new(Scorer::new(predictor, added, &schema, sink.partition_by())?);
     // Without rows, the output still gets its columns.
@@ -123,14 +145,7 @@ pub async fn run(
     while let Some(ended) = reader.join_next().await {
         ended?;
     }
-    let sunk = sink.finish().await?;
-    Ok(ScoreSummary {
-        rows: sunk.rows,
-        seconds: start.elapsed().as_secs_f64(),
-        bytes: sunk.bytes,
-        version: sunk.version,
-        already_there: sunk.already_there,
-    })
+    Ok(())
 }
 
 struct Scorer {

@@ -37,7 +37,7 @@ pub enum Mode {
     /// Refuse.
     #[default]
     New,
-    /// Add to it (Delta only).
+    /// Add to it (an existing output: Delta only).
     Append,
     /// Replace it.
     Overwrite,
@@ -74,6 +74,8 @@ pub struct Sink {
     path: PathBuf,
     options: SinkOptions,
     target: Target,
+    /// Nothing was at `path` when it was opened.
+    fresh: bool,
 }
 
 enum Target {
@@ -121,8 +123,8 @@ impl Sink {
                 path: path.display().to_string(),
             });
         }
-        if format != Format::Delta && options.mode == Mode::Append {
-            return Err(refused(&path, "only a Delta table can be appended to"));
+        if taken && format != Format::Delta && options.mode == Mode::Append {
+            return Err(refused(&path, "it exists and only a Delta table can be appended to"));
         }
         if format == Format::ParquetFile && !options.partition_by.is_empty() {
             return Err(refused(
@@ -146,7 +148,13 @@ impl Sink {
                 writing: None,
             },
         };
-        Ok(Sink { path, options, target })
+        let fresh = !path.exists();
+        Ok(Sink {
+            path,
+            options,
+            target,
+            fresh,
+        })
     }
 
     /// Columns by which the output is partitioned.
@@ -203,6 +211,24 @@ impl Sink {
         Ok(())
     }
 
+    /// Gives the output up: a table that this sink had to create to write into is removed again.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`] when it cannot be removed.
+    pub async fn abandon(self) -> Result<(), LakeError> {
+        if !matches!(self.target, Target::Delta { .. }) || !self.fresh {
+            return Ok(());
+        }
+        // Open data files go first; their own clean-up would otherwise look for the folder.
+        drop(self.target);
+        let path = self.path;
+        tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LakeError::io("remove", &path)(error)),
+            _ => Ok(()),
+        })
+        .await?
+    }
+
     /// Makes everything durable and visible under the output's name.
     ///
     /// # Errors
@@ -218,9 +244,8 @@ impl Sink {
                 commit(&lake, &table, &self.options, open, &schema, files).await
             }
             Target::File { staged, writing, rows } => {
-                let mut writer = writing.ok_or_else(empty)?;
+                let writer = writing.ok_or_else(empty)?;
                 tokio::task::spawn_blocking(move || {
-                    writer.finish()?;
                     let file = writer.into_inner()?;
                     file.sync_all().map_err(LakeError::io("sync", &staged.staged))?;
                     let bytes = file.metadata().map_err(LakeError::io("read", &staged.staged))?.len();

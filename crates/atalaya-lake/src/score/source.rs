@@ -143,17 +143,18 @@ impl Source {
     /// # Errors
     /// When reading cannot start; later errors come in the stream.
     pub async fn stream(self) -> Result<Batches, LakeError> {
-        let path = self.path;
+        let (path, schema) = (self.path, self.schema);
         let batches = plain_stream(self.frame.execute_stream().await?);
         Ok(match self.kind {
-            Kind::Csv => batches.map_err(move |error| without_values(error, &path)).boxed(),
+            Kind::Csv => batches.map_err(move |error| without_values(error, &path, &schema)).boxed(),
             _ => batches,
         })
     }
 }
 
-/// Arrow's CSV errors repeat the row; only the place is passed on.
-fn without_values(error: LakeError, path: &Path) -> LakeError {
+/// Arrow's CSV errors repeat the row; only the place is passed on. Columns and rows count from 0 and 1 there, the
+/// header left out.
+fn without_values(error: LakeError, path: &Path, schema: &Schema) -> LakeError {
     let message = match &error {
         LakeError::Query(DataFusionError::ArrowError(inner, _)) => match inner.as_ref() {
             ArrowError::ParseError(message) | ArrowError::CsvError(message) => message,
@@ -170,10 +171,13 @@ fn without_values(error: LakeError, path: &Path) -> LakeError {
             .collect();
         digits.parse::<u64>().ok()
     };
-    let reason = match (number_after("for column "), number_after(" at line ")) {
-        (Some(column), Some(line)) => format!("column number {column} has a value of another type in line {line}"),
-        _ => "a line has another number of columns than the header, or bad quotes".to_owned(),
-    };
+    let field = |column: u64| schema.fields().get(usize::try_from(column).ok()?);
+    let place = number_after("for column ").and_then(field).zip(number_after(" at line "));
+    if let Some((field, row)) = place {
+        let kind = field.data_type();
+        return LakeError::column(field.name(), format!("data row {row} of the CSV file has no {kind}"));
+    }
+    let reason = "a line has another number of columns than the header, or bad quotes".to_owned();
     LakeError::Format {
         path: path.display().to_string(),
         reason,
@@ -285,7 +289,7 @@ async fn open_csv(path: &Path, hint: Option<Schema>) -> Result<(Option<u64>, Dat
         let (guessed, _) = CsvFormat::default()
             .with_header(true)
             .infer_schema(BufReader::new(open()?), Some(CSV_GUESS_ROWS))
-            .map_err(|error| without_values(DataFusionError::from(error).into(), &file))?;
+            .map_err(|error| without_values(DataFusionError::from(error).into(), &file, &Schema::empty()))?;
         let rows = guess_rows(open()?).map_err(LakeError::io("read", &file))?;
         Ok::<_, LakeError>((typed(&guessed, hint.as_ref()), rows))
     })

@@ -1,4 +1,4 @@
-//! What handlers take from a request: a bounded body, JSON, query and path values, and who is calling.
+//! What handlers take from a request: a bounded body, JSON, and who is calling.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
@@ -59,19 +59,6 @@ fn json_error(error: &serde_json::Error) -> ApiError {
         return ApiError::invalid(format!("a field has the wrong type in the JSON body at {at}"));
     }
     ApiError::bad_request(format!("the body is not valid JSON at {at}"))
-}
-
-/// Query parameters as a type.
-pub(crate) struct Params<T>(pub(crate) T);
-
-impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
-        let axum::extract::Query(value) = axum::extract::Query::try_from_uri(&parts.uri)
-            .map_err(|_| ApiError::invalid("a query parameter is missing or has the wrong type"))?;
-        Ok(Self(value))
-    }
 }
 
 impl FromRequestParts<App> for Caller {

@@ -28,8 +28,6 @@ pub(crate) enum BodyLimit {
     Json,
     /// A scoring request: 16 MiB, Databricks' own limit.
     Scoring,
-    /// A model or artifact file, streamed to disk in the end: 2 GiB.
-    File,
 }
 
 impl BodyLimit {
@@ -38,7 +36,6 @@ impl BodyLimit {
             Self::None => 0,
             Self::Json => 1 << 20,
             Self::Scoring => 16 << 20,
-            Self::File => 2 << 30,
         }
     }
 }

@@ -18,7 +18,7 @@ mod registry;
 mod signing;
 mod tokens;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use atalaya_domain::Timestamp;
@@ -69,6 +69,8 @@ struct Inner {
     /// One change of endpoints at a time: creating, updating and deleting are rare and must not interleave.
     changes: tokio::sync::Mutex<()>,
     wake: Wake,
+    /// Keeps a second server off the home.
+    home_lock: OnceLock<std::fs::File>,
     egress: Egress,
     watching: Watching,
 }

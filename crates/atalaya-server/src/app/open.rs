@@ -1,8 +1,9 @@
 //! Opening a home: folders, keys, database, lake, logs, endpoints, tasks — in that order, so that what fails is named.
 
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicBool;
 
 use atalaya_domain::access::Role;
@@ -40,6 +41,12 @@ pub enum OpenError {
         /// Why not.
         source: io::Error,
     },
+    /// Another server has the home open.
+    #[error("another server runs on the home `{}`; stop it first, or give another --home", home.display())]
+    InUse {
+        /// The home.
+        home: PathBuf,
+    },
     /// The metadata database.
     #[error("cannot open the metadata database")]
     Store(#[from] StoreError),
@@ -74,7 +81,10 @@ impl App {
     /// [`OpenError`] names what could not be opened.
     pub async fn open(config: ServerConfig, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let background = config.background;
+        let lock = lock_home(&config.home)?;
         let app = Self::open_beside(config, clock).await?;
+        // Held as long as any clone of the app lives.
+        app.0.home_lock.set(lock).ok();
         app.lake().probe().await?;
         app.bootstrap_token().await?;
         for endpoint in app.store().endpoints().await? {
@@ -124,6 +134,7 @@ impl App {
             tasks: TaskTracker::new(),
             changes: tokio::sync::Mutex::new(()),
             wake: Wake::default(),
+            home_lock: OnceLock::new(),
             egress,
             watching: Watching::default(),
         })))
@@ -169,6 +180,19 @@ impl App {
             Err(error) => return Err(refused(error)),
         }
         Ok(())
+    }
+}
+
+/// One server per home: two would give out the same log numbers and deliver every alert twice.
+fn lock_home(home: &Path) -> Result<File, OpenError> {
+    let path = home.join("server.lock");
+    let refused = |source| OpenError::Path { path: path.clone(), source };
+    private_dir(home).map_err(|source| OpenError::Path { path: home.to_owned(), source })?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { home: home.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(refused(source)),
     }
 }
 

@@ -34,7 +34,7 @@ pub enum Drained {
 /// Serves `service` on `listener` until `shutdown` completes, then drains.
 ///
 /// New connections are refused once the drain begins; requests in work get their answer.
-pub async fn serve<S>(
+pub(crate) async fn serve<S>(
     listener: TcpListener,
     service: S,
     limits: ListenerLimits,

@@ -4,7 +4,8 @@ mod accept;
 mod body;
 mod stall;
 
-pub use accept::{Drained, serve};
+pub use accept::Drained;
+pub(crate) use accept::serve;
 pub(crate) use body::{BodyError, read_body};
 
 use std::time::Duration;

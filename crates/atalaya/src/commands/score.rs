@@ -152,7 +152,8 @@ async fn record(app: &App, run_id: &str, summary: &ScoreSummary) -> anyhow::Resu
     let metrics = [
         ("predictions_count", summary.rows as f64),
         ("execution_timestamp", now.0 as f64 / 1000.0),
-        ("duration_seconds", summary.seconds),
+        ("rows", summary.rows as f64),
+        ("seconds", summary.seconds),
         ("rows_per_second", rate(summary)),
     ]
     .map(|(key, value)| Metric { key: key.to_owned(), value, timestamp: now, step: 0 });
