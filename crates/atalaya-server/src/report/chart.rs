@@ -37,7 +37,10 @@ pub(super) fn bars(bars: &Bars) -> Chart {
     let top = bars.values.iter().copied().fold(0.0, f64::max);
     match &bars.axis {
         Axis::Category { names } => {
-            let series = [Series { values: &bars.values, fill: ink::WINDOW }];
+            let series = [Series {
+                values: &bars.values,
+                fill: ink::WINDOW,
+            }];
             categories(&mut svg, names, &series, top, &|v| grouped_number(v));
         }
         axis => {
@@ -47,7 +50,10 @@ pub(super) fn bars(bars: &Bars) -> Chart {
             below(&mut svg, plot, axis, bars.values.len());
         }
     }
-    Chart { title: bars.title.clone(), svg }
+    Chart {
+        title: bars.title.clone(),
+        svg,
+    }
 }
 
 /// The baseline's distribution as grey bars with the window's over it.
@@ -57,13 +63,24 @@ pub(super) fn overlay(overlay: &Overlay) -> Chart {
     let title = format!("{}: {verdict}", fitted(&overlay.column, WIDTH - 320.0, TITLE.size));
     let mut svg = panel(&title);
     legend(&mut svg, colour);
-    let top = overlay.baseline.iter().chain(&overlay.window).copied().fold(0.0, f64::max);
+    let top = overlay
+        .baseline
+        .iter()
+        .chain(&overlay.window)
+        .copied()
+        .fold(0.0, f64::max);
     let percent = |v: f64| format!("{} %", short(v * 100.0));
     match &overlay.axis {
         Axis::Category { names } => {
             let series = [
-                Series { values: &overlay.baseline, fill: ink::BASELINE },
-                Series { values: &overlay.window, fill: colour },
+                Series {
+                    values: &overlay.baseline,
+                    fill: ink::BASELINE,
+                },
+                Series {
+                    values: &overlay.window,
+                    fill: colour,
+                },
             ];
             categories(&mut svg, names, &series, top, &percent);
         }
@@ -94,7 +111,16 @@ pub(super) fn latency(latency: &Latency, bound_ms: Option<f64>) -> Chart {
     let values: Vec<f64> = rows.iter().map(|(_, value)| *value).collect();
     let top = values.iter().copied().fold(0.0, f64::max);
     let ms = |v: f64| format!("{} ms", short(v));
-    categories(&mut svg, &names, &[Series { values: &values, fill: ink::WINDOW }], top, &ms);
+    categories(
+        &mut svg,
+        &names,
+        &[Series {
+            values: &values,
+            fill: ink::WINDOW,
+        }],
+        top,
+        &ms,
+    );
     if let Some(bound) = bound_ms {
         let note = format!("bound for p95: {} ms", short(bound));
         svg.text((WIDTH - RIGHT, 30.0), TICK.at(Anchor::End), &note);
@@ -105,32 +131,69 @@ pub(super) fn latency(latency: &Latency, bound_ms: Option<f64>) -> Chart {
 /// A chart that has nothing to show.
 pub(super) fn nothing(title: &str, reason: &str) -> Chart {
     let mut svg = panel(title);
-    svg.text((WIDTH / 2.0, HEIGHT / 2.0), Font::new(14.0, ink::MUTED).at(Anchor::Middle), reason);
-    Chart { title: title.to_owned(), svg }
+    svg.text(
+        (WIDTH / 2.0, HEIGHT / 2.0),
+        Font::new(14.0, ink::MUTED).at(Anchor::Middle),
+        reason,
+    );
+    Chart {
+        title: title.to_owned(),
+        svg,
+    }
 }
 
 fn panel(title: &str) -> Svg {
     let mut svg = Svg::default();
-    svg.rect(Rect { x: 0.0, y: 0.0, width: WIDTH, height: HEIGHT }, ink::PANEL, 1.0, 6.0);
+    svg.rect(
+        Rect {
+            x: 0.0,
+            y: 0.0,
+            width: WIDTH,
+            height: HEIGHT,
+        },
+        ink::PANEL,
+        1.0,
+        6.0,
+    );
     svg.text((18.0, 30.0), TITLE, &fitted(title, WIDTH - 36.0, TITLE.size));
     svg
 }
 
 fn plot() -> Rect {
-    Rect { x: LEFT, y: TOP, width: WIDTH - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM }
+    Rect {
+        x: LEFT,
+        y: TOP,
+        width: WIDTH - LEFT - RIGHT,
+        height: HEIGHT - TOP - BOTTOM,
+    }
 }
 
 fn legend(svg: &mut Svg, window: &'static str) {
-    let entries = [("baseline", ink::BASELINE, WIDTH - 178.0), ("window", window, WIDTH - 86.0)];
+    let entries = [
+        ("baseline", ink::BASELINE, WIDTH - 178.0),
+        ("window", window, WIDTH - 86.0),
+    ];
     for (word, fill, x) in entries {
-        svg.rect(Rect { x, y: 20.0, width: 12.0, height: 12.0 }, fill, 0.9, 2.0);
+        svg.rect(
+            Rect {
+                x,
+                y: 20.0,
+                width: 12.0,
+                height: 12.0,
+            },
+            fill,
+            0.9,
+            2.0,
+        );
         svg.text((x + 17.0, 30.5), TICK, word);
     }
 }
 
 /// Lines behind the bars with their values; gives the value at the top.
 fn grid(svg: &mut Svg, plot: Rect, highest: f64, word: &dyn Fn(f64) -> String) -> f64 {
-    let step = usual_step(highest.max(f64::MIN_POSITIVE), GRID_LINES);
+    // Nothing but zeros stands on an axis to one.
+    let highest = if highest > 0.0 { highest } else { 1.0 };
+    let step = usual_step(highest, GRID_LINES);
     let lines = (highest / step).ceil().max(1.0);
     for line in 0..=lines as usize {
         let y = plot.y + plot.height * (1.0 - line as f64 / lines);
@@ -145,7 +208,15 @@ fn usual_step(span: f64, parts: usize) -> f64 {
     let rough = span / parts as f64;
     let power = 10_f64.powf(rough.log10().floor());
     let lead = rough / power;
-    let usual = if lead <= 1.0 { 1.0 } else if lead <= 2.0 { 2.0 } else if lead <= 5.0 { 5.0 } else { 10.0 };
+    let usual = if lead <= 1.0 {
+        1.0
+    } else if lead <= 2.0 {
+        2.0
+    } else if lead <= 5.0 {
+        5.0
+    } else {
+        10.0
+    };
     usual * power
 }
 
@@ -157,7 +228,12 @@ fn columns(svg: &mut Svg, plot: Rect, values: &[f64], top: f64, fill: &str, opac
         let height = plot.height * value / top;
         if height > 0.0 {
             let x = plot.x + place as f64 * width + gap / 2.0;
-            let bar = Rect { x, y: plot.y + plot.height - height, width: width - gap, height };
+            let bar = Rect {
+                x,
+                y: plot.y + plot.height - height,
+                width: width - gap,
+                height,
+            };
             svg.rect(bar, fill, opacity, 0.0);
         }
     }
@@ -184,6 +260,9 @@ fn below(svg: &mut Svg, plot: Rect, axis: &Axis, bars: usize) {
     match axis {
         Axis::Number { from, step } => {
             let to = from + step * bars as f64;
+            if to.partial_cmp(from) != Some(std::cmp::Ordering::Greater) {
+                return;
+            }
             let tick = usual_step(to - from, TICKS_MAX);
             let mut at = (from / tick).ceil() * tick;
             for _ in 0..=TICKS_MAX {
@@ -232,12 +311,26 @@ fn categories(svg: &mut Svg, names: &[String], series: &[Series<'_>], top: f64, 
     let thick = (row * 0.74 / series.len() as f64).min(26.0);
     for (place, name) in names.iter().enumerate() {
         let y = TOP + place as f64 * row;
-        svg.text((left - 10.0, y + row / 2.0 + 4.0), TICK.at(Anchor::End), &fitted(name, NAMES - 24.0, TICK.size));
+        svg.text(
+            (left - 10.0, y + row / 2.0 + 4.0),
+            TICK.at(Anchor::End),
+            &fitted(name, NAMES - 24.0, TICK.size),
+        );
         for (of, one) in series.iter().enumerate() {
             let value = one.values.get(place).copied().unwrap_or(0.0);
             let width = if top > 0.0 { room * value / top } else { 0.0 };
             let at = y + (row - thick * series.len() as f64) / 2.0 + of as f64 * thick;
-            svg.rect(Rect { x: left, y: at, width: width.max(0.5), height: thick - 1.5 }, one.fill, 0.9, 1.0);
+            svg.rect(
+                Rect {
+                    x: left,
+                    y: at,
+                    width: width.max(0.5),
+                    height: thick - 1.5,
+                },
+                one.fill,
+                0.9,
+                1.0,
+            );
             if thick >= 9.0 {
                 svg.text((left + width + 7.0, at + thick / 2.0 + 3.5), TICK, &word(value));
             }
@@ -247,7 +340,11 @@ fn categories(svg: &mut Svg, names: &[String], series: &[Series<'_>], top: f64, 
 }
 
 fn grouped_number(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e15 { grouped(value as u64) } else { short(value) }
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        grouped(value as u64)
+    } else {
+        short(value)
+    }
 }
 
 #[cfg(test)]
@@ -256,7 +353,13 @@ mod tests {
 
     #[test]
     fn steps_are_usual_ones() {
-        for (span, parts, step) in [(10.0, 4, 5.0), (1.0, 4, 0.5), (0.07, 4, 0.02), (4_000.0, 4, 1_000.0), (60.0, 6, 10.0)] {
+        for (span, parts, step) in [
+            (10.0, 4, 5.0),
+            (1.0, 4, 0.5),
+            (0.07, 4, 0.02),
+            (4_000.0, 4, 1_000.0),
+            (60.0, 6, 10.0),
+        ] {
             let found = usual_step(span, parts);
             assert!((found - step).abs() < 1e-9 * step, "{span}: {found}");
         }
@@ -266,8 +369,16 @@ mod tests {
     fn a_chart_of_nothing_and_one_of_zeros_can_be_drawn() {
         let axis = Axis::Number { from: 0.0, step: 1.0 };
         for values in [Vec::new(), vec![0.0; 3]] {
-            let chart = bars(&Bars { title: "t".into(), axis: axis.clone(), values });
-            assert!(!chart.svg.0.contains("NaN") && !chart.svg.0.contains("inf"), "{}", chart.svg.0);
+            let chart = bars(&Bars {
+                title: "t".into(),
+                axis: axis.clone(),
+                values,
+            });
+            assert!(
+                !chart.svg.0.contains("NaN") && !chart.svg.0.contains("inf"),
+                "{}",
+                chart.svg.0
+            );
         }
     }
 
@@ -276,7 +387,9 @@ mod tests {
         let drawn = overlay(&Overlay {
             column: "<script>".into(),
             drifted: true,
-            axis: Axis::Category { names: vec!["<b>&".into()] },
+            axis: Axis::Category {
+                names: vec!["<b>&".into()],
+            },
             baseline: vec![1.0],
             window: vec![1.0],
         });

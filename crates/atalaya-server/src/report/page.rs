@@ -11,7 +11,7 @@ use super::Facts;
 use super::chart::{self, Chart, HEIGHT, WIDTH};
 use super::svg::escape;
 use super::words::{Table, alerts, columns, headline, quality, spoken, subtitle, tiles, verdict};
-use crate::watch::MonitorReport;
+use crate::watch::{Axis, Bars, MonitorReport};
 
 const STYLE: &str = "\
 *{box-sizing:border-box}\
@@ -69,7 +69,11 @@ pub(crate) fn html(facts: &Facts) -> String {
     for check in &run.checks {
         let (word, colour) = verdict(check.verdict);
         let (kind, message) = (escape(&spoken(&check.kind)), escape(&check.message));
-        let _ = write!(page, "<tr><td><b>{kind}</b></td><td class=\"{}\"><b>{word}</b></td><td>{message}</td></tr>", class(colour));
+        let _ = write!(
+            page,
+            "<tr><td><b>{kind}</b></td><td class=\"{}\"><b>{word}</b></td><td>{message}</td></tr>",
+            class(colour)
+        );
     }
     page.push_str("</table>\n<h2>Open alerts</h2>");
     let lines = alerts(facts);
@@ -145,7 +149,7 @@ fn class(colour: &str) -> &'static str {
 /// The charts in their order: predictions over time, their distribution, the columns that moved most, latency.
 pub(super) fn charts(run: &MonitorReport) -> Vec<Chart> {
     let (figures, none) = (&run.figures, "no prediction in the window");
-    let or_nothing = |bars: &Option<crate::watch::Bars>, title: &str| match bars {
+    let or_nothing = |bars: &Option<Bars>, title: &str| match bars {
         Some(bars) => chart::bars(bars),
         None => chart::nothing(title, none),
     };
@@ -154,10 +158,37 @@ pub(super) fn charts(run: &MonitorReport) -> Vec<Chart> {
         or_nothing(&figures.predictions, "Predictions"),
     ];
     charts.extend(figures.overlays.iter().map(chart::overlay));
-    let bound = run.checks.iter().find(|check| check.kind == "HIGH_LATENCY").map(|check| check.threshold);
+    charts.push(requests(run));
+    let bound = run
+        .checks
+        .iter()
+        .find(|check| check.kind == "HIGH_LATENCY")
+        .map(|check| check.threshold);
     charts.push(match &run.latency_ms {
         Some(latency) => chart::latency(latency, bound),
         None => chart::nothing("Latency per request", none),
     });
     charts
+}
+
+/// How the requests of the window ended.
+fn requests(run: &MonitorReport) -> Chart {
+    let counts = &run.counts;
+    if counts.requests == 0 {
+        return chart::nothing("Requests by outcome", "no request in the window");
+    }
+    let answered = counts
+        .requests
+        .saturating_sub(counts.client_errors + counts.server_errors);
+    let names = ["answered", "refused (4xx)", "failed (5xx)"]
+        .map(str::to_owned)
+        .to_vec();
+    let values = [answered, counts.client_errors, counts.server_errors]
+        .map(|n| n as f64)
+        .to_vec();
+    chart::bars(&Bars {
+        title: "Requests by outcome".to_owned(),
+        axis: Axis::Category { names },
+        values,
+    })
 }

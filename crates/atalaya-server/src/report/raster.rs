@@ -24,7 +24,11 @@ fn fonts() -> Arc<fontdb::Database> {
 
 /// Draws an SVG document.
 pub(super) fn png(svg: &str) -> Result<Vec<u8>, &'static str> {
-    let options = Options { font_family: FAMILY.to_owned(), fontdb: fonts(), ..Options::default() };
+    let options = Options {
+        font_family: FAMILY.to_owned(),
+        fontdb: fonts(),
+        ..Options::default()
+    };
     let tree = Tree::from_str(svg, &options).map_err(|_| "its SVG is not valid")?;
     let size = tree.size().to_int_size();
     if size.width() > SIDE_MAX || size.height() > SIDE_MAX {
@@ -43,7 +47,9 @@ mod tests {
     fn texts_are_drawn_by_the_embedded_font() {
         let family = fonts().faces().next().map(|face| face.families[0].0.clone());
         let document = |inside: &str| {
-            format!("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"200\" height=\"40\" font-family=\"{FAMILY}\">{inside}</svg>")
+            format!(
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"200\" height=\"40\" font-family=\"{FAMILY}\">{inside}</svg>"
+            )
         };
         let empty = png(&document("")).expect("drawn");
         let word = png(&document("<text x=\"5\" y=\"30\" font-size=\"24\">drift α</text>")).expect("drawn");

@@ -4,7 +4,7 @@ use super::Facts;
 use super::chart::{HEIGHT, WIDTH};
 use super::page::charts;
 use super::raster::FAMILY;
-use super::svg::{Anchor, Font, Rect, Svg, fitted, ink};
+use super::svg::{Anchor, Font, Rect, Svg, fitted, ink, wrapped};
 use super::words::{Table, alerts, columns, headline, quality, spoken, subtitle, tiles, verdict};
 
 /// Width of the image, in pixels.
@@ -16,6 +16,8 @@ const GAP: f64 = INNER - 2.0 * WIDTH;
 const ROWS_MAX: usize = 24;
 /// Open alerts that are drawn.
 const ALERTS_MAX: usize = 6;
+/// Lines of one message.
+const LINES_MAX: usize = 3;
 
 const H1: Font = Font::new(30.0, ink::TEXT).bold();
 const H2: Font = Font::new(19.0, ink::TEXT).bold();
@@ -30,7 +32,10 @@ struct Sheet {
 
 /// The whole report as an SVG document.
 pub(super) fn svg(facts: &Facts) -> String {
-    let mut sheet = Sheet { svg: Svg::default(), y: MARGIN };
+    let mut sheet = Sheet {
+        svg: Svg::default(),
+        y: MARGIN,
+    };
     sheet.head(facts);
     sheet.tiles(facts);
     sheet.checks(facts);
@@ -54,12 +59,31 @@ pub(super) fn svg(facts: &Facts) -> String {
 impl Sheet {
     fn head(&mut self, facts: &Facts) {
         let (words, colour) = headline(&facts.run);
-        self.svg.rect(Rect { x: MARGIN, y: self.y, width: 7.0, height: 82.0 }, colour, 1.0, 3.0);
+        self.svg.rect(
+            Rect {
+                x: MARGIN,
+                y: self.y,
+                width: 7.0,
+                height: 82.0,
+            },
+            colour,
+            1.0,
+            3.0,
+        );
         let x = MARGIN + 24.0;
-        self.svg.text((x, self.y + 24.0), H1, &fitted(&words, INNER - 30.0, H1.size));
+        self.svg
+            .text((x, self.y + 24.0), H1, &fitted(&words, INNER - 30.0, H1.size));
         let what = format!("{} on endpoint {}", facts.run.monitor, facts.run.endpoint);
-        self.svg.text((x, self.y + 51.0), Font::new(18.0, ink::TEXT), &fitted(&what, INNER - 30.0, 18.0));
-        self.svg.text((x, self.y + 76.0), SMALL, &fitted(&subtitle(&facts.run), INNER - 30.0, SMALL.size));
+        self.svg.text(
+            (x, self.y + 51.0),
+            Font::new(18.0, ink::TEXT),
+            &fitted(&what, INNER - 30.0, 18.0),
+        );
+        self.svg.text(
+            (x, self.y + 76.0),
+            SMALL,
+            &fitted(&subtitle(&facts.run), INNER - 30.0, SMALL.size),
+        );
         self.y += 82.0 + 22.0;
     }
 
@@ -68,9 +92,23 @@ impl Sheet {
         let width = (INNER - 12.0 * (tiles.len() - 1) as f64) / tiles.len() as f64;
         for (place, (name, value)) in tiles.iter().enumerate() {
             let x = MARGIN + place as f64 * (width + 12.0);
-            self.svg.rect(Rect { x, y: self.y, width, height: 68.0 }, ink::PANEL, 1.0, 6.0);
+            self.svg.rect(
+                Rect {
+                    x,
+                    y: self.y,
+                    width,
+                    height: 68.0,
+                },
+                ink::PANEL,
+                1.0,
+                6.0,
+            );
             self.svg.text((x + 14.0, self.y + 24.0), SMALL, name);
-            self.svg.text((x + 14.0, self.y + 53.0), Font::new(23.0, ink::TEXT).bold(), &fitted(value, width - 20.0, 23.0));
+            self.svg.text(
+                (x + 14.0, self.y + 53.0),
+                Font::new(23.0, ink::TEXT).bold(),
+                &fitted(value, width - 20.0, 23.0),
+            );
         }
         self.y += 68.0 + 20.0;
     }
@@ -78,11 +116,26 @@ impl Sheet {
     fn checks(&mut self, facts: &Facts) {
         for check in &facts.run.checks {
             let (word, colour) = verdict(check.verdict);
-            self.svg.rect(Rect { x: MARGIN, y: self.y + 5.0, width: 12.0, height: 12.0 }, colour, 1.0, 6.0);
-            self.svg.text((MARGIN + 24.0, self.y + 16.5), BODY.bold(), &spoken(&check.kind));
-            self.svg.text((MARGIN + 232.0, self.y + 16.5), Font::new(15.0, colour).bold(), word);
-            self.svg.text((MARGIN + 330.0, self.y + 16.5), BODY, &fitted(&check.message, INNER - 330.0, BODY.size));
-            self.y += 27.0;
+            self.svg.rect(
+                Rect {
+                    x: MARGIN,
+                    y: self.y + 5.0,
+                    width: 12.0,
+                    height: 12.0,
+                },
+                colour,
+                1.0,
+                6.0,
+            );
+            self.svg
+                .text((MARGIN + 24.0, self.y + 16.5), BODY.bold(), &spoken(&check.kind));
+            self.svg
+                .text((MARGIN + 232.0, self.y + 16.5), Font::new(15.0, colour).bold(), word);
+            for line in wrapped(&check.message, INNER - 330.0, BODY.size, LINES_MAX) {
+                self.svg.text((MARGIN + 330.0, self.y + 16.5), BODY, &line);
+                self.y += 21.0;
+            }
+            self.y += 6.0;
         }
         self.y += 10.0;
     }
@@ -94,8 +147,11 @@ impl Sheet {
         }
         self.heading("Open alerts");
         for line in lines.iter().take(ALERTS_MAX) {
-            self.svg.text((MARGIN, self.y + 12.0), BODY, &fitted(line, INNER, BODY.size));
-            self.y += 25.0;
+            for line in wrapped(line, INNER, BODY.size, LINES_MAX) {
+                self.svg.text((MARGIN, self.y + 12.0), BODY, &line);
+                self.y += 21.0;
+            }
+            self.y += 4.0;
         }
         self.more(lines.len(), ALERTS_MAX);
     }
@@ -105,7 +161,8 @@ impl Sheet {
         let charts = charts(&facts.run);
         for pair in charts.chunks(2) {
             for (place, chart) in pair.iter().enumerate() {
-                self.svg.group((MARGIN + place as f64 * (WIDTH + GAP), self.y), &chart.svg);
+                self.svg
+                    .group((MARGIN + place as f64 * (WIDTH + GAP), self.y), &chart.svg);
             }
             self.y += HEIGHT + GAP;
         }
@@ -140,7 +197,8 @@ impl Sheet {
             })
             .collect();
         for (x, heading) in starts.iter().zip(&table.headings) {
-            self.svg.text((*x, self.y + 12.0), SMALL.bold().at(Anchor::Start), heading);
+            self.svg
+                .text((*x, self.y + 12.0), SMALL.bold().at(Anchor::Start), heading);
         }
         self.y += 20.0;
         for row in table.rows.iter().take(ROWS_MAX) {
@@ -152,7 +210,8 @@ impl Sheet {
                     _ => BODY,
                 };
                 let width = shares[place] * INNER - 8.0;
-                self.svg.text((starts[place], self.y + 20.0), font, &fitted(cell, width, BODY.size));
+                self.svg
+                    .text((starts[place], self.y + 20.0), font, &fitted(cell, width, BODY.size));
             }
             self.y += 30.0;
         }

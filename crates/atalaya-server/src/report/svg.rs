@@ -45,7 +45,12 @@ pub(super) struct Font {
 
 impl Font {
     pub(super) const fn new(size: f64, fill: &'static str) -> Self {
-        Self { size, fill, bold: false, anchor: Anchor::Start }
+        Self {
+            size,
+            fill,
+            bold: false,
+            anchor: Anchor::Start,
+        }
     }
 
     pub(super) const fn bold(self) -> Self {
@@ -96,7 +101,10 @@ impl Svg {
         for (x, y) in points {
             let _ = write!(self.0, "{x:.1},{y:.1} ");
         }
-        let _ = write!(self.0, "\" fill=\"none\" stroke=\"{stroke}\" stroke-width=\"2\" stroke-linejoin=\"round\"/>");
+        let _ = write!(
+            self.0,
+            "\" fill=\"none\" stroke=\"{stroke}\" stroke-width=\"2\" stroke-linejoin=\"round\"/>"
+        );
     }
 
     /// A text on a line.
@@ -108,7 +116,11 @@ impl Svg {
             Anchor::End => "end",
         };
         // The embedded font has one weight; a thin outline of the same colour makes the other.
-        let weight = if font.bold { format!(" stroke=\"{fill}\" stroke-width=\"{:.2}\"", size / 32.0) } else { String::new() };
+        let weight = if font.bold {
+            format!(" stroke=\"{fill}\" stroke-width=\"{:.2}\"", size / 32.0)
+        } else {
+            String::new()
+        };
         let _ = write!(
             self.0,
             "<text x=\"{x:.1}\" y=\"{y:.1}\" font-size=\"{size}\" text-anchor=\"{anchor}\" fill=\"{fill}\"{weight}>{}</text>",
@@ -141,16 +153,38 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
+/// Width of a letter in font sizes: the mean of the embedded font over English text is 0.43; capitals are wider.
+const LETTER: f64 = 0.46;
+
+fn letters(width: f64, size: f64) -> usize {
+    (width / (size * LETTER)).max(2.0) as usize
+}
+
 /// The text within about `width` pixels at a font size, with an ellipsis where something is missing.
-///
-/// A letter of the font is half as wide as high on average; wide ones make a text longer than estimated, so a tenth is
-/// kept back.
 pub(super) fn fitted(text: &str, width: f64, size: f64) -> String {
-    let most = (width * 0.9 / (size * 0.5)).max(1.0) as usize;
+    let most = letters(width, size);
     match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
     }
+}
+
+/// The text in at most `lines` lines of about `width` pixels, broken between words; the last one is cut.
+pub(super) fn wrapped(text: &str, width: f64, size: f64, lines: usize) -> Vec<String> {
+    let most = letters(width, size);
+    let (mut full, mut line) = (Vec::new(), String::new());
+    for word in text.split(' ') {
+        let needed = line.chars().count() + 1 + word.chars().count();
+        if !line.is_empty() && needed > most && full.len() + 1 < lines {
+            full.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    full.push(line);
+    full.iter().map(|line| fitted(line, width, size)).collect()
 }
 
 #[cfg(test)]
@@ -166,6 +200,14 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_where_its_place_ends() {
         assert_eq!(fitted("short", 100.0, 12.0), "short");
-        assert_eq!(fitted(&"x".repeat(100), 66.7, 12.0), format!("{}…", "x".repeat(9)));
+        assert_eq!(fitted(&"x".repeat(100), 56.0, 12.0), format!("{}…", "x".repeat(9)));
+    }
+
+    #[test]
+    fn a_message_is_broken_between_words() {
+        let lines = |most| wrapped("one two three four five", 56.0, 12.0, most);
+        assert_eq!(lines(9), ["one two", "three four", "five"]);
+        assert_eq!(lines(2), ["one two", "three fou…"]);
+        assert_eq!(wrapped("", 56.0, 12.0, 2), [""]);
     }
 }
