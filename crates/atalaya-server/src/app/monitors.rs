@@ -50,7 +50,9 @@ impl App {
         self.store().endpoint(&request.endpoint).await?;
         let (config, baseline) = (self.config().clone(), request.baseline.clone());
         let found = tokio::task::spawn_blocking(move || baseline_path(&config, &baseline)).await;
-        found.map_err(|error| ApiError::internal(&error))?.map_err(MonitorError::from)?;
+        found
+            .map_err(|error| ApiError::internal(&error))?
+            .map_err(MonitorError::from)?;
         let monitor = Monitor {
             name: request.name,
             endpoint: request.endpoint,
@@ -83,10 +85,18 @@ impl App {
     }
 
     async fn monitor_view(&self, monitor: Monitor) -> Result<MonitorView, StoreError> {
-        let last_run_at = self.store().latest_monitor_run(&monitor.name).await?.map(|run| run.ran_at);
+        let last_run_at = self
+            .store()
+            .latest_monitor_run(&monitor.name)
+            .await?
+            .map(|run| run.ran_at);
         let since = self.now().since_ms(last_run_at.unwrap_or(monitor.created_at));
         let overdue = monitor.every_ms.is_some_and(|every| since > every.saturating_mul(2));
-        Ok(MonitorView { monitor, last_run_at, overdue })
+        Ok(MonitorView {
+            monitor,
+            last_run_at,
+            overdue,
+        })
     }
 
     /// Deletes a monitor; its open alerts resolve, since nobody looks any more.
@@ -95,7 +105,13 @@ impl App {
         let monitor = self.store().monitor(name).await?;
         let gone = |kind: AlertKind, threshold: f64| {
             let message = "the monitor was deleted".to_owned();
-            Transition::Resolve(Finding { kind, breached: false, message, value: f64::NAN, threshold })
+            Transition::Resolve(Finding {
+                kind,
+                breached: false,
+                message,
+                value: f64::NAN,
+                threshold,
+            })
         };
         let open = self.store().open_alerts(name).await?;
         let transitions: Vec<Transition> = open.iter().map(|alert| gone(alert.kind, alert.threshold)).collect();
@@ -114,7 +130,11 @@ impl App {
         let monitor = self.store().monitor(name).await?;
         let ran = watch::run(self, &monitor).await;
         let counters = &self.metrics().counters;
-        let counter = if ran.is_ok() { &counters.monitor_runs } else { &counters.monitor_failures };
+        let counter = if ran.is_ok() {
+            &counters.monitor_runs
+        } else {
+            &counters.monitor_failures
+        };
         counter.fetch_add(1, Ordering::Relaxed);
         ran
     }
@@ -131,7 +151,11 @@ impl App {
             let last = match self.watching().attempted_at(&monitor.name) {
                 Some(at) => Some(at),
                 // The first look of this process: the run of an earlier one counts.
-                None => self.store().latest_monitor_run(&monitor.name).await?.map(|run| run.ran_at),
+                None => self
+                    .store()
+                    .latest_monitor_run(&monitor.name)
+                    .await?
+                    .map(|run| run.ran_at),
             };
             let now = self.now();
             if last.is_some_and(|at| now.since_ms(at) < every_ms) {
@@ -180,14 +204,24 @@ impl App {
     /// # Errors
     /// As [`Self::monitor_report_html`].
     pub async fn monitor_report_files(&self, name: &str) -> Result<ReportFiles, MonitorError> {
-        Ok(ReportFiles { html: self.monitor_report_html(name).await?, png: self.monitor_report_png(name).await? })
+        Ok(ReportFiles {
+            html: self.monitor_report_html(name).await?,
+            png: self.monitor_report_png(name).await?,
+        })
     }
 
     async fn report_facts(&self, name: &str) -> Result<report::Facts, MonitorError> {
         self.store().monitor(name).await?;
-        let newest = self.store().latest_monitor_run(name).await?.ok_or(MonitorError::NoRun)?;
+        let newest = self
+            .store()
+            .latest_monitor_run(name)
+            .await?
+            .ok_or(MonitorError::NoRun)?;
         let open_alerts = self.store().open_alerts(name).await?;
-        Ok(report::Facts { run: watch::stored_report(&newest)?, open_alerts })
+        Ok(report::Facts {
+            run: watch::stored_report(&newest)?,
+            open_alerts,
+        })
     }
 }
 
@@ -202,7 +236,9 @@ impl From<MonitorError> for ApiError {
                 Self::invalid(message)
             }
             MonitorError::Baseline(BaselineError::Outside | BaselineError::Absent)
-            | MonitorError::Compare(CompareError::NoColumn { .. } | CompareError::NothingShared) => Self::invalid(message),
+            | MonitorError::Compare(CompareError::NoColumn { .. } | CompareError::NothingShared) => {
+                Self::invalid(message)
+            }
             MonitorError::Flush(_)
             | MonitorError::Lake(_)
             | MonitorError::Stored(_)

@@ -20,7 +20,9 @@ impl App {
     pub(crate) async fn create_notifier(&self, notifier: &Notifier) -> Result<(), ApiError> {
         match notifier.kind {
             NotifierKind::Console if !notifier.url.is_empty() => {
-                return Err(ApiError::invalid("`url` has no meaning for a notifier of kind `console`"));
+                return Err(ApiError::invalid(
+                    "`url` has no meaning for a notifier of kind `console`",
+                ));
             }
             NotifierKind::Console => {}
             NotifierKind::Webhook | NotifierKind::Slack => {
@@ -65,10 +67,17 @@ impl App {
             dedup_key: dedup_key.clone(),
         };
         let body = channel.body(&notice);
-        let parcel = Parcel { notifier: &notifier, body: &body, dedup_key: &dedup_key };
+        let parcel = Parcel {
+            notifier: &notifier,
+            body: &body,
+            dedup_key: &dedup_key,
+        };
         let sent: Result<(), DeliveryError> = channel.deliver(self.egress(), parcel).await;
         let reason = sent.err().map(|error| error.to_string());
-        Ok(TestOutcome { delivered: reason.is_none(), reason })
+        Ok(TestOutcome {
+            delivered: reason.is_none(),
+            reason,
+        })
     }
 
     /// Sends the notifications that are due now; the background task does the same.

@@ -35,19 +35,29 @@ impl FromStr for EgressRule {
 
     fn from_str(text: &str) -> Result<Self, EgressRuleError> {
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Self::Network { address, prefix: bits(address) });
+            return Ok(Self::Network {
+                address,
+                prefix: bits(address),
+            });
         }
         if let Some((address, prefix)) = text.split_once('/') {
             let address: IpAddr = address.parse().map_err(|_| EgressRuleError)?;
             let prefix: u8 = prefix.parse().map_err(|_| EgressRuleError)?;
-            return if prefix <= bits(address) { Ok(Self::Network { address, prefix }) } else { Err(EgressRuleError) };
+            return if prefix <= bits(address) {
+                Ok(Self::Network { address, prefix })
+            } else {
+                Err(EgressRuleError)
+            };
         }
         let (host, port) = text.rsplit_once(':').ok_or(EgressRuleError)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
         if host.is_empty() || !host.chars().all(plain) {
             return Err(EgressRuleError);
         }
-        Ok(Self::HostPort { host: host.to_ascii_lowercase(), port: port.parse().map_err(|_| EgressRuleError)? })
+        Ok(Self::HostPort {
+            host: host.to_ascii_lowercase(),
+            port: port.parse().map_err(|_| EgressRuleError)?,
+        })
     }
 }
 
@@ -59,7 +69,13 @@ impl EgressRule {
 
     /// Whether the rule's network has this address.
     pub(crate) fn covers(&self, address: IpAddr) -> bool {
-        let Self::Network { address: network, prefix } = self else { return false };
+        let Self::Network {
+            address: network,
+            prefix,
+        } = self
+        else {
+            return false;
+        };
         match (network, plain(address)) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(*prefix)).unwrap_or(0);
@@ -136,12 +152,45 @@ mod tests {
     #[test]
     fn inward_addresses_are_refused_in_every_spelling() {
         let inward = [
-            "127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",
-            "100.64.0.1", "100.127.255.255", "0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "240.0.0.1",
-            "192.0.0.192", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.9", "192.88.99.1", "::", "::1",
-            "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "fe80::1", "fc00::1", "fd00:ec2::254",
-            "fec0::1", "ff02::1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::",
-            "2001::1", "2001:db8::1", "3fff::1", "100::1", "4000::1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "100.127.255.255",
+            "0.0.0.0",
+            "0.1.2.3",
+            "224.0.0.1",
+            "255.255.255.255",
+            "240.0.0.1",
+            "192.0.0.192",
+            "192.0.2.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.9",
+            "192.88.99.1",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::127.0.0.1",
+            "fe80::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fec0::1",
+            "ff02::1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::1",
+            "2002:7f00:1::",
+            "2001::1",
+            "2001:db8::1",
+            "3fff::1",
+            "100::1",
+            "4000::1",
         ];
         for text in inward {
             assert!(!public(address(text)), "{text}");
@@ -151,8 +200,17 @@ mod tests {
     #[test]
     fn public_addresses_pass() {
         let outward = [
-            "1.1.1.1", "8.8.8.8", "172.32.0.1", "100.128.0.1", "198.20.0.1", "192.0.1.1", "223.255.255.254",
-            "2606:4700:4700::1111", "2a00:1450:4001:82a::200e", "::ffff:8.8.8.8", "64:ff9b::808:808",
+            "1.1.1.1",
+            "8.8.8.8",
+            "172.32.0.1",
+            "100.128.0.1",
+            "198.20.0.1",
+            "192.0.1.1",
+            "223.255.255.254",
+            "2606:4700:4700::1111",
+            "2a00:1450:4001:82a::200e",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
         ];
         for text in outward {
             assert!(public(address(text)), "{text}");
@@ -171,8 +229,22 @@ mod tests {
         assert!(rule("fd00::/8").expect("v6").covers(address("fd12::1")));
         assert!(!rule("fd00::/8").expect("v6").covers(address("10.0.0.1")));
         let host = rule("Alerts.internal:8080").expect("host");
-        assert!(host.names("alerts.internal", 8080) && !host.names("alerts.internal", 80) && !host.covers(address("10.0.0.1")));
-        for wrong in ["", "host", "host:", "host:99999", "10.0.0.0/33", "10.0.0/8", "a b:80", "user@host:80", "http://h:80"] {
+        assert!(
+            host.names("alerts.internal", 8080)
+                && !host.names("alerts.internal", 80)
+                && !host.covers(address("10.0.0.1"))
+        );
+        for wrong in [
+            "",
+            "host",
+            "host:",
+            "host:99999",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "a b:80",
+            "user@host:80",
+            "http://h:80",
+        ] {
             assert_eq!(rule(wrong), Err(EgressRuleError), "{wrong}");
         }
     }

@@ -103,14 +103,21 @@ static CHANNELS: &[&dyn Channel] = &[&console::Console, &webhook::Webhook, &slac
 
 /// The channel of a kind.
 pub(crate) fn channel(kind: NotifierKind) -> &'static dyn Channel {
-    *CHANNELS.iter().find(|channel| channel.kind() == kind).expect("every kind has a channel; a test holds it")
+    *CHANNELS
+        .iter()
+        .find(|channel| channel.kind() == kind)
+        .expect("every kind has a channel; a test holds it")
 }
 
 /// Posts a parcel to its notifier's URL; only 2xx is a success, and a redirect is none.
 pub(super) async fn post(egress: &Egress, parcel: Parcel<'_>) -> Result<(), DeliveryError> {
     let target = Target::parse(&parcel.notifier.url)?;
     let Answer { status, retry_after_ms } = egress.post(&target, parcel.body.to_owned(), parcel.dedup_key).await?;
-    if (200..300).contains(&status) { Ok(()) } else { Err(DeliveryError::Status { status, retry_after_ms }) }
+    if (200..300).contains(&status) {
+        Ok(())
+    } else {
+        Err(DeliveryError::Status { status, retry_after_ms })
+    }
 }
 
 #[cfg(test)]
@@ -137,17 +144,28 @@ pub(super) mod tests {
     #[test]
     fn every_kind_has_exactly_one_channel() {
         for kind in NotifierKind::ALL {
-            assert_eq!(CHANNELS.iter().filter(|channel| channel.kind() == kind).count(), 1, "{kind:?}");
+            assert_eq!(
+                CHANNELS.iter().filter(|channel| channel.kind() == kind).count(),
+                1,
+                "{kind:?}"
+            );
         }
     }
 
     #[test]
     fn every_body_is_json_and_bounded() {
         let long = "ñ".repeat(100_000);
-        let notice = Notice { message: &long, ..notice() };
+        let notice = Notice {
+            message: &long,
+            ..notice()
+        };
         for channel in CHANNELS {
             let body = channel.body(&notice);
-            assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok(), "{:?}", channel.kind());
+            assert!(
+                serde_json::from_str::<serde_json::Value>(&body).is_ok(),
+                "{:?}",
+                channel.kind()
+            );
             assert!(body.len() < 20_000, "{:?}", channel.kind());
         }
     }

@@ -139,7 +139,11 @@ impl Egress {
         if target.0.scheme() != "https" {
             return Err(EgressError::Plain);
         }
-        if PUBLIC_PORTS.contains(&target.port()) { Ok(()) } else { Err(EgressError::Port) }
+        if PUBLIC_PORTS.contains(&target.port()) {
+            Ok(())
+        } else {
+            Err(EgressError::Port)
+        }
     }
 
     /// Posts JSON. Any answer is a success here, also one that refuses; redirects come back as they are.
@@ -158,7 +162,10 @@ impl Egress {
                 .header("idempotency-key", dedup_key)
                 .body(body);
             let mut response = request.send().await.map_err(|error| reason(&error))?;
-            let answer = Answer { status: response.status().as_u16(), retry_after_ms: retry_after(&response) };
+            let answer = Answer {
+                status: response.status().as_u16(),
+                retry_after_ms: retry_after(&response),
+            };
             // The status has decided; reading on only lets the receiver finish in peace.
             let mut read = 0;
             while let Ok(Some(chunk)) = response.chunk().await {
@@ -169,7 +176,9 @@ impl Egress {
             }
             Ok(answer)
         };
-        tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(EgressError::TooSlow))
+        tokio::time::timeout(DEADLINE, work)
+            .await
+            .unwrap_or(Err(EgressError::TooSlow))
     }
 }
 
@@ -177,9 +186,15 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, EgressError> {
     if let Some(address) = target.literal() {
         return Ok(vec![SocketAddr::new(address, target.port())]);
     }
-    let found = tokio::net::lookup_host((target.host(), target.port())).await.map_err(|_| EgressError::Unresolved)?;
+    let found = tokio::net::lookup_host((target.host(), target.port()))
+        .await
+        .map_err(|_| EgressError::Unresolved)?;
     let found: Vec<SocketAddr> = found.take(ADDRESSES_MAX + 1).collect();
-    if found.len() > ADDRESSES_MAX { Err(EgressError::Address) } else { Ok(found) }
+    if found.len() > ADDRESSES_MAX {
+        Err(EgressError::Address)
+    } else {
+        Ok(found)
+    }
 }
 
 /// A client for one request, bound to the addresses that were checked.
@@ -204,11 +219,22 @@ fn client(target: &Target, addresses: &[SocketAddr]) -> Result<Client, EgressErr
 
 /// The kind of failure without the URL that the client's own errors carry.
 fn reason(error: &reqwest::Error) -> EgressError {
-    if error.is_timeout() { EgressError::TooSlow } else { EgressError::Unreachable }
+    if error.is_timeout() {
+        EgressError::TooSlow
+    } else {
+        EgressError::Unreachable
+    }
 }
 
 fn retry_after(response: &reqwest::Response) -> Option<i64> {
-    let seconds: i64 = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let seconds: i64 = response
+        .headers()
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     (seconds > 0).then(|| seconds.min(RETRY_AFTER_MAX_SECONDS) * 1_000)
 }
 
@@ -221,12 +247,25 @@ mod tests {
     }
 
     fn egress(allow: &[&str]) -> Egress {
-        Egress::new(allow.iter().map(|rule| rule.parse().unwrap_or_else(|_| panic!("{rule}"))).collect())
+        Egress::new(
+            allow
+                .iter()
+                .map(|rule| rule.parse().unwrap_or_else(|_| panic!("{rule}")))
+                .collect(),
+        )
     }
 
     #[test]
     fn only_plain_web_urls_are_targets() {
-        for wrong in ["", "hook", "ftp://a/b", "file:///etc/passwd", "https://u@a/b", "https://u:p@a/b", "https://"] {
+        for wrong in [
+            "",
+            "hook",
+            "ftp://a/b",
+            "file:///etc/passwd",
+            "https://u@a/b",
+            "https://u:p@a/b",
+            "https://",
+        ] {
             assert_eq!(Target::parse(wrong).err(), Some(EgressError::Url), "{wrong}");
         }
         assert_eq!(format!("{:?}", target("https://hooks.example.com/secret")), "Target(…)");
@@ -236,9 +275,17 @@ mod tests {
     fn numbers_that_mean_an_inward_address_are_refused() {
         let open = egress(&[]);
         let urls = [
-            "https://127.0.0.1/", "https://2130706433/", "https://0x7f.1/", "https://0177.0.0.1/", "https://127.1/",
-            "https://169.254.169.254/latest/meta-data", "https://[::1]/", "https://[::ffff:10.0.0.1]/",
-            "https://[64:ff9b::a9fe:a9fe]/", "https://192.168.0.10:8443/", "http://10.1.2.3/",
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://0177.0.0.1/",
+            "https://127.1/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://[64:ff9b::a9fe:a9fe]/",
+            "https://192.168.0.10:8443/",
+            "http://10.1.2.3/",
         ];
         for url in urls {
             assert_eq!(open.check(&target(url)), Err(EgressError::Address), "{url}");
@@ -250,8 +297,14 @@ mod tests {
         let open = egress(&[]);
         assert_eq!(open.check(&target("https://1.1.1.1/hook")), Ok(()));
         assert_eq!(open.check(&target("https://hooks.example.com:8443/x")), Ok(()));
-        assert_eq!(open.check(&target("http://hooks.example.com/x")), Err(EgressError::Plain));
-        assert_eq!(open.check(&target("https://hooks.example.com:22/x")), Err(EgressError::Port));
+        assert_eq!(
+            open.check(&target("http://hooks.example.com/x")),
+            Err(EgressError::Plain)
+        );
+        assert_eq!(
+            open.check(&target("https://hooks.example.com:22/x")),
+            Err(EgressError::Port)
+        );
     }
 
     #[test]
@@ -259,7 +312,10 @@ mod tests {
         let (rebinding, public): (Target, IpAddr) = (target("https://rebind.example.com/"), [8, 8, 8, 8].into());
         let inward = IpAddr::from([10, 0, 0, 1]);
         assert_eq!(egress(&[]).admit(&rebinding, &[public]), Ok(()));
-        assert_eq!(egress(&[]).admit(&rebinding, &[public, inward]), Err(EgressError::Address));
+        assert_eq!(
+            egress(&[]).admit(&rebinding, &[public, inward]),
+            Err(EgressError::Address)
+        );
         assert_eq!(egress(&[]).admit(&rebinding, &[]), Err(EgressError::Unresolved));
         assert_eq!(egress(&["10.0.0.0/8"]).admit(&rebinding, &[public, inward]), Ok(()));
     }
@@ -268,9 +324,15 @@ mod tests {
     fn listed_destinations_may_be_plain_and_on_any_port() {
         let listed = egress(&["127.0.0.1", "alerts.internal:8080"]);
         assert_eq!(listed.check(&target("http://127.0.0.1:9/hook")), Ok(()));
-        assert_eq!(listed.check(&target("http://127.0.0.2:9/hook")), Err(EgressError::Address));
+        assert_eq!(
+            listed.check(&target("http://127.0.0.2:9/hook")),
+            Err(EgressError::Address)
+        );
         let inward = [IpAddr::from([10, 0, 0, 1])];
         assert_eq!(listed.admit(&target("http://alerts.internal:8080/"), &inward), Ok(()));
-        assert_eq!(listed.admit(&target("http://alerts.internal:8081/"), &inward), Err(EgressError::Address));
+        assert_eq!(
+            listed.admit(&target("http://alerts.internal:8081/"), &inward),
+            Err(EgressError::Address)
+        );
     }
 }

@@ -44,9 +44,14 @@ pub(crate) async fn deliver_due(app: &App) -> Result<Deliveries, StoreError> {
     let _one_at_a_time = app.watching().delivering.lock().await;
     let mut by_notifier: BTreeMap<String, Vec<Notification>> = BTreeMap::new();
     for notification in app.store().due_notifications(app.now(), ROUND_MAX).await? {
-        by_notifier.entry(notification.notifier.clone()).or_default().push(notification);
+        by_notifier
+            .entry(notification.notifier.clone())
+            .or_default()
+            .push(notification);
     }
-    let turns = by_notifier.into_iter().map(|(notifier, due)| deliver_in_order(app, notifier, due));
+    let turns = by_notifier
+        .into_iter()
+        .map(|(notifier, due)| deliver_in_order(app, notifier, due));
     let mut rounds = futures::stream::iter(turns).buffer_unordered(SIDE_BY_SIDE);
     let (mut all, mut refused) = (Deliveries::default(), None);
     while let Some(turn) = rounds.next().await {
@@ -77,7 +82,11 @@ async fn deliver_in_order(app: &App, name: String, due: Vec<Notification>) -> Re
 
 async fn send(app: &App, notifier: Option<&Notifier>, notification: &Notification) -> Result<(), DeliveryError> {
     let notifier = notifier.ok_or(DeliveryError::NoNotifier)?;
-    let parcel = Parcel { notifier, body: &notification.body, dedup_key: &notification.dedup_key };
+    let parcel = Parcel {
+        notifier,
+        body: &notification.body,
+        dedup_key: &notification.dedup_key,
+    };
     channel(notifier.kind).deliver(app.egress(), parcel).await
 }
 
@@ -92,7 +101,10 @@ async fn settle(
         app.store().notification_delivered(notification.id, app.now()).await?;
         counters.notifications_delivered.fetch_add(1, Ordering::Relaxed);
         tracing::info!(notifier, dedup_key, "notification delivered");
-        return Ok(Deliveries { delivered: 1, ..Deliveries::default() });
+        return Ok(Deliveries {
+            delivered: 1,
+            ..Deliveries::default()
+        });
     };
     let attempts = notification.attempts.saturating_add(1);
     let asked = match &error {
@@ -100,13 +112,22 @@ async fn settle(
         DeliveryError::Egress(_) | DeliveryError::NoNotifier => 0,
     };
     let again_at = app.now().plus_ms(retry_delay_ms(attempts).max(asked));
-    let given_up = app.store().notification_failed(notification.id, again_at, &error.to_string()).await?;
+    let given_up = app
+        .store()
+        .notification_failed(notification.id, again_at, &error.to_string())
+        .await?;
     counters.notification_failures.fetch_add(1, Ordering::Relaxed);
     if given_up {
         counters.notifications_given_up.fetch_add(1, Ordering::Relaxed);
         tracing::error!(notifier, dedup_key, attempts, %error, "notification given up; check the notifier with its test");
-        return Ok(Deliveries { given_up: 1, ..Deliveries::default() });
+        return Ok(Deliveries {
+            given_up: 1,
+            ..Deliveries::default()
+        });
     }
     tracing::warn!(notifier, dedup_key, attempts, %error, "notification not delivered; it will be tried again");
-    Ok(Deliveries { failed: 1, ..Deliveries::default() })
+    Ok(Deliveries {
+        failed: 1,
+        ..Deliveries::default()
+    })
 }

@@ -18,7 +18,10 @@ impl Channel for Slack {
     }
 
     fn body(&self, notice: &Notice<'_>) -> String {
-        let header = clip(&format!("{} {} on {}", notice.kind, notice.state, notice.endpoint), HEADER_CHARS_MAX);
+        let header = clip(
+            &format!("{} {} on {}", notice.kind, notice.state, notice.endpoint),
+            HEADER_CHARS_MAX,
+        );
         let message = escaped(&notice.short_message());
         let figures = format!(
             "*Severity* {} · *Monitor* {} · *Value* {} · *Threshold* {}",
@@ -52,7 +55,11 @@ fn escaped(text: &str) -> String {
 }
 
 fn figure(value: f64) -> String {
-    if value.is_finite() { format!("{value:.4}") } else { "–".to_owned() }
+    if value.is_finite() {
+        format!("{value:.4}")
+    } else {
+        "–".to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -63,9 +70,17 @@ mod tests {
     #[test]
     fn the_message_is_shown_and_is_no_markup() {
         let body: serde_json::Value = serde_json::from_str(&Slack.body(&notice())).expect("JSON");
-        assert_eq!(body["text"], "DATA_DRIFT firing on diabetes: column `&lt;b&gt;&amp;` drifted");
+        assert_eq!(
+            body["text"],
+            "DATA_DRIFT firing on diabetes: column `&lt;b&gt;&amp;` drifted"
+        );
         assert_eq!(body["blocks"][0]["text"]["text"], "DATA_DRIFT firing on diabetes");
-        let types: Vec<_> = body["blocks"].as_array().expect("list").iter().map(|block| &block["type"]).collect();
+        let types: Vec<_> = body["blocks"]
+            .as_array()
+            .expect("list")
+            .iter()
+            .map(|block| &block["type"])
+            .collect();
         assert_eq!(types, ["header", "section", "context"]);
     }
 }

@@ -53,7 +53,10 @@ mod tests {
 
     #[test]
     fn a_figure_that_is_no_number_is_null() {
-        let body = Webhook.body(&Notice { value: f64::NAN, ..notice() });
+        let body = Webhook.body(&Notice {
+            value: f64::NAN,
+            ..notice()
+        });
         assert!(body.contains("\"value\":null"), "{body}");
     }
 }

@@ -42,7 +42,10 @@ pub(crate) fn baseline_path(config: &ServerConfig, baseline: &str) -> Result<Pat
     }
     let real = path.canonicalize().map_err(|_| BaselineError::Absent)?;
     // The operator may have linked a root itself; what is below it must not lead out again.
-    let inside = roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root));
+    let inside = roots
+        .iter()
+        .filter_map(|root| root.canonicalize().ok())
+        .any(|root| real.starts_with(root));
     if inside { Ok(real) } else { Err(BaselineError::Outside) }
 }
 
@@ -64,13 +67,36 @@ mod tests {
         let shared = root.join("shared/b.csv");
         let shared = shared.to_str().expect("text");
 
-        assert_eq!(baseline_path(&config, "baselines/a.csv").expect("inside"), inside.join("a.csv"));
-        assert!(matches!(baseline_path(&config, "baselines/none.csv"), Err(BaselineError::Absent)));
-        for outside in ["", "../atalaya.db", "baselines/../../x", "./baselines/a.csv", "/etc/passwd", shared, "baselines/link.csv"] {
-            assert!(matches!(baseline_path(&config, outside), Err(BaselineError::Outside)), "{outside}");
+        assert_eq!(
+            baseline_path(&config, "baselines/a.csv").expect("inside"),
+            inside.join("a.csv")
+        );
+        assert!(matches!(
+            baseline_path(&config, "baselines/none.csv"),
+            Err(BaselineError::Absent)
+        ));
+        for outside in [
+            "",
+            "../atalaya.db",
+            "baselines/../../x",
+            "./baselines/a.csv",
+            "/etc/passwd",
+            shared,
+            "baselines/link.csv",
+        ] {
+            assert!(
+                matches!(baseline_path(&config, outside), Err(BaselineError::Outside)),
+                "{outside}"
+            );
         }
         config.baseline_roots.push(root.join("shared"));
-        assert_eq!(baseline_path(&config, shared).expect("listed"), root.join("shared/b.csv"));
-        assert!(matches!(baseline_path(&config, "/etc/passwd"), Err(BaselineError::Outside)));
+        assert_eq!(
+            baseline_path(&config, shared).expect("listed"),
+            root.join("shared/b.csv")
+        );
+        assert!(matches!(
+            baseline_path(&config, "/etc/passwd"),
+            Err(BaselineError::Outside)
+        ));
     }
 }

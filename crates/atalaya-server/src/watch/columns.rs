@@ -46,19 +46,35 @@ pub(super) fn shared(baseline: &RecordBatch, window: &RecordBatch, wanted: &[Str
         }
         let pair = match name.as_str() {
             PREDICTION => predictions(left, window),
-            _ => window.column_by_name(&rows_column(name)).map(|right| (Arc::clone(left), Arc::clone(right))),
+            _ => window
+                .column_by_name(&rows_column(name))
+                .map(|right| (Arc::clone(left), Arc::clone(right))),
         };
         let Some((left, right)) = pair else { continue };
         if chosen.len() == COLUMNS_MAX {
-            let reason = format!("more than {COLUMNS_MAX} columns; name the ones to compare in the monitor's `columns`");
-            skipped.push(Skipped { column: name.clone(), reason });
+            let reason =
+                format!("more than {COLUMNS_MAX} columns; name the ones to compare in the monitor's `columns`");
+            skipped.push(Skipped {
+                column: name.clone(),
+                reason,
+            });
             break;
         }
         chosen.push((name.clone(), left, right));
     }
-    if let Some(missing) = wanted.iter().find(|name| !chosen.iter().any(|(known, ..)| known == *name)) {
-        let side = if baseline.column_by_name(missing).is_some() { "window" } else { "baseline" };
-        return Err(CompareError::NoColumn { column: missing.clone(), side });
+    if let Some(missing) = wanted
+        .iter()
+        .find(|name| !chosen.iter().any(|(known, ..)| known == *name))
+    {
+        let side = if baseline.column_by_name(missing).is_some() {
+            "window"
+        } else {
+            "baseline"
+        };
+        return Err(CompareError::NoColumn {
+            column: missing.clone(),
+            side,
+        });
     }
     if chosen.is_empty() {
         return Err(CompareError::NothingShared);
@@ -66,13 +82,24 @@ pub(super) fn shared(baseline: &RecordBatch, window: &RecordBatch, wanted: &[Str
     let left = chosen.iter().map(|(name, left, _)| (name.clone(), Arc::clone(left)));
     let right = chosen.iter().map(|(name, _, right)| (name.clone(), Arc::clone(right)));
     let built = |batch: Result<RecordBatch, ArrowError>| batch.map_err(|_| CompareError::NothingShared);
-    Ok(Shared { baseline: built(RecordBatch::try_from_iter(left))?, window: built(RecordBatch::try_from_iter(right))?, skipped })
+    Ok(Shared {
+        baseline: built(RecordBatch::try_from_iter(left))?,
+        window: built(RecordBatch::try_from_iter(right))?,
+        skipped,
+    })
 }
 
 /// The column of `rows` that holds a feature.
 fn rows_column(feature: &str) -> String {
-    let taken = ROWS_COLUMNS.iter().chain(&LABELS).any(|own| own.eq_ignore_ascii_case(feature));
-    if taken { format!("feature_{feature}") } else { feature.to_owned() }
+    let taken = ROWS_COLUMNS
+        .iter()
+        .chain(&LABELS)
+        .any(|own| own.eq_ignore_ascii_case(feature));
+    if taken {
+        format!("feature_{feature}")
+    } else {
+        feature.to_owned()
+    }
 }
 
 /// The baseline's and the window's predictions in one type: numbers, or texts where they are classes.
@@ -80,9 +107,14 @@ fn predictions(baseline: &ArrayRef, window: &RecordBatch) -> Option<(ArrayRef, A
     let numbers = window.column_by_name(PREDICTION)?;
     let words = window.column_by_name("prediction_text")?;
     let as_words = |column: &ArrayRef| cast(column, &DataType::Utf8).ok();
-    let number_like = *baseline.data_type() == DataType::Boolean || kind(baseline.data_type()) == Some(ColumnKind::Numeric);
+    let number_like =
+        *baseline.data_type() == DataType::Boolean || kind(baseline.data_type()) == Some(ColumnKind::Numeric);
     if !number_like {
-        let answers = if words.null_count() < words.len() { words } else { numbers };
+        let answers = if words.null_count() < words.len() {
+            words
+        } else {
+            numbers
+        };
         return Some((as_words(baseline)?, as_words(answers)?));
     }
     let baseline = cast(baseline, &DataType::Float64).ok()?;
@@ -94,7 +126,9 @@ fn predictions(baseline: &ArrayRef, window: &RecordBatch) -> Option<(ArrayRef, A
 }
 
 fn few_whole_numbers(column: &ArrayRef) -> bool {
-    let Some(numbers) = column.as_primitive_opt::<Float64Type>() else { return false };
+    let Some(numbers) = column.as_primitive_opt::<Float64Type>() else {
+        return false;
+    };
     let mut seen = BTreeSet::new();
     for number in numbers.iter().flatten() {
         seen.insert(number.to_bits());
@@ -114,9 +148,15 @@ mod tests {
     fn window() -> RecordBatch {
         RecordBatch::try_from_iter([
             ("prediction", Arc::new(Float64Array::from(vec![0.0, 1.0])) as ArrayRef),
-            ("prediction_text", Arc::new(StringArray::from(vec![None::<&str>, None])) as ArrayRef),
+            (
+                "prediction_text",
+                Arc::new(StringArray::from(vec![None::<&str>, None])) as ArrayRef,
+            ),
             ("age", Arc::new(Float64Array::from(vec![40.0, 50.0])) as ArrayRef),
-            ("feature_model_version", Arc::new(StringArray::from(vec!["a", "b"])) as ArrayRef),
+            (
+                "feature_model_version",
+                Arc::new(StringArray::from(vec!["a", "b"])) as ArrayRef,
+            ),
             ("label", Arc::new(Float64Array::from(vec![None, Some(1.0)])) as ArrayRef),
         ])
         .expect("batch")
@@ -133,7 +173,12 @@ mod tests {
     }
 
     fn names(batch: &RecordBatch) -> Vec<String> {
-        batch.schema().fields().iter().map(|field| field.name().clone()).collect()
+        batch
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect()
     }
 
     #[test]
@@ -149,7 +194,10 @@ mod tests {
         for side in [&both.baseline, &both.window] {
             assert_eq!(side.column(0).data_type(), &DataType::Utf8);
         }
-        assert_eq!(both.baseline.column(0).as_string::<i32>().value(0), both.window.column(0).as_string::<i32>().value(1));
+        assert_eq!(
+            both.baseline.column(0).as_string::<i32>().value(0),
+            both.window.column(0).as_string::<i32>().value(1)
+        );
         let prices: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
         let prices = RecordBatch::try_from_iter([("prediction", prices)]).expect("batch");
         let both = shared(&prices, &window(), &[]).expect("shared");
@@ -159,7 +207,19 @@ mod tests {
     #[test]
     fn a_wanted_column_that_is_not_there_is_named_with_its_side() {
         let missing = |column: &str| shared(&baseline(), &window(), &[column.to_owned()]).err();
-        assert_eq!(missing("bmi"), Some(CompareError::NoColumn { column: "bmi".into(), side: "baseline" }));
-        assert_eq!(missing("label"), Some(CompareError::NoColumn { column: "label".into(), side: "window" }));
+        assert_eq!(
+            missing("bmi"),
+            Some(CompareError::NoColumn {
+                column: "bmi".into(),
+                side: "baseline"
+            })
+        );
+        assert_eq!(
+            missing("label"),
+            Some(CompareError::NoColumn {
+                column: "label".into(),
+                side: "window"
+            })
+        );
     }
 }

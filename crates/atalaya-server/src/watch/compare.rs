@@ -62,7 +62,10 @@ pub fn compare_batches(
     }
     let pairs: Vec<ColumnPair<'_>> = samples
         .iter()
-        .map(|(name, left, right)| ColumnPair { threshold: Some(threshold), ..ColumnPair::new(name, left, right) })
+        .map(|(name, left, right)| ColumnPair {
+            threshold: Some(threshold),
+            ..ColumnPair::new(name, left, right)
+        })
         .collect();
     let mut results = Vec::new();
     for compared in compare_columns(&pairs, mode) {
@@ -78,7 +81,10 @@ type Chosen = Vec<(String, ArrayRef, ArrayRef)>;
 
 fn choose(baseline: &RecordBatch, window: &RecordBatch, columns: &[String]) -> Result<Chosen, CompareError> {
     let named = |batch: &RecordBatch, column: &str, side| {
-        let missing = || CompareError::NoColumn { column: column.to_owned(), side };
+        let missing = || CompareError::NoColumn {
+            column: column.to_owned(),
+            side,
+        };
         batch.column_by_name(column).cloned().ok_or_else(missing)
     };
     if !columns.is_empty() {
@@ -91,9 +97,19 @@ fn choose(baseline: &RecordBatch, window: &RecordBatch, columns: &[String]) -> R
         .iter()
         .zip(baseline.columns())
         .filter(|(field, _)| kind(field.data_type()).is_some())
-        .filter_map(|(field, left)| Some((field.name().clone(), left.clone(), window.column_by_name(field.name())?.clone())))
+        .filter_map(|(field, left)| {
+            Some((
+                field.name().clone(),
+                left.clone(),
+                window.column_by_name(field.name())?.clone(),
+            ))
+        })
         .collect();
-    if shared.is_empty() { Err(CompareError::NothingShared) } else { Ok(shared) }
+    if shared.is_empty() {
+        Err(CompareError::NothingShared)
+    } else {
+        Ok(shared)
+    }
 }
 
 /// How a column of this type is compared; `None` for one that is not.
@@ -135,8 +151,10 @@ mod tests {
     use super::*;
 
     fn batch(ages: Vec<i64>, cities: Vec<&str>) -> RecordBatch {
-        let columns: [(&str, ArrayRef); 2] =
-            [("age", Arc::new(Int64Array::from(ages))), ("city", Arc::new(StringArray::from(cities)))];
+        let columns: [(&str, ArrayRef); 2] = [
+            ("age", Arc::new(Int64Array::from(ages))),
+            ("city", Arc::new(StringArray::from(cities))),
+        ];
         RecordBatch::try_from_iter(columns).expect("batch")
     }
 
@@ -164,6 +182,12 @@ mod tests {
     fn a_column_that_is_not_there_is_named() {
         let b = batch(vec![1], vec!["a"]);
         let error = compare_batches(&b, &b, &["bmi".into()], DecisionMode::Lab, 0.05);
-        assert_eq!(error, Err(CompareError::NoColumn { column: "bmi".into(), side: "baseline" }));
+        assert_eq!(
+            error,
+            Err(CompareError::NoColumn {
+                column: "bmi".into(),
+                side: "baseline"
+            })
+        );
     }
 }

@@ -63,7 +63,12 @@ pub(super) fn decide(facts: &Facts<'_>) -> Vec<(Check, Option<Finding>)> {
 }
 
 fn undecided(message: String, threshold: f64) -> Look {
-    Look { verdict: Verdict::Undecided, message, value: f64::NAN, threshold }
+    Look {
+        verdict: Verdict::Undecided,
+        message,
+        value: f64::NAN,
+        threshold,
+    }
 }
 
 fn judged(breached: bool) -> Verdict {
@@ -71,7 +76,10 @@ fn judged(breached: bool) -> Verdict {
 }
 
 fn too_few(what: &str, seen: u64, threshold: f64) -> Look {
-    undecided(format!("{seen} {what} in the window; nothing is decided below {DECIDE_MIN}"), threshold)
+    undecided(
+        format!("{seen} {what} in the window; nothing is decided below {DECIDE_MIN}"),
+        threshold,
+    )
 }
 
 /// In `lab` mode only the features count, as in the lab; otherwise the prediction does too.
@@ -94,23 +102,44 @@ fn drift(facts: &Facts<'_>) -> Look {
     let message = if drifted.is_empty() {
         format!("none of {} columns drifted", counted.len())
     } else {
-        let mut names: Vec<String> = drifted.iter().take(NAMED_MAX).map(|column| told(column, p(column))).collect();
+        let mut names: Vec<String> = drifted
+            .iter()
+            .take(NAMED_MAX)
+            .map(|column| told(column, p(column)))
+            .collect();
         if drifted.len() > NAMED_MAX {
             names.push(format!("and {} more", drifted.len() - NAMED_MAX));
         }
-        format!("{} of {} columns drifted: {}", drifted.len(), counted.len(), names.join(", "))
+        format!(
+            "{} of {} columns drifted: {}",
+            drifted.len(),
+            counted.len(),
+            names.join(", ")
+        )
     };
-    Look { verdict: judged(!drifted.is_empty()), message, value, threshold }
+    Look {
+        verdict: judged(!drifted.is_empty()),
+        message,
+        value,
+        threshold,
+    }
 }
 
 fn told(column: &ColumnDrift, p: Option<f64>) -> String {
     let p = p.map_or(String::new(), |p| format!(", p {}", small(p)));
-    format!("`{}` ({} {:.3}{p}, PSI {:.2})", column.column, column.test, column.statistic, column.psi)
+    format!(
+        "`{}` ({} {:.3}{p}, PSI {:.2})",
+        column.column, column.test, column.statistic, column.psi
+    )
 }
 
 /// A p-value in few characters.
 pub(crate) fn small(p: f64) -> String {
-    if p == 0.0 || p >= 1e-3 { format!("{p:.3}") } else { format!("{p:.0e}") }
+    if p == 0.0 || p >= 1e-3 {
+        format!("{p:.3}")
+    } else {
+        format!("{p:.0e}")
+    }
 }
 
 fn quality(facts: &Facts<'_>) -> Look {
@@ -121,11 +150,17 @@ fn quality(facts: &Facts<'_>) -> Look {
     match facts.quality {
         Some(Quality::Classification { accuracy, count, .. }) => {
             let message = format!("accuracy {accuracy:.4} over {count} labelled rows, bound {threshold}");
-            Look { verdict: judged(accuracy < threshold), message, value: accuracy, threshold }
+            Look {
+                verdict: judged(accuracy < threshold),
+                message,
+                value: accuracy,
+                threshold,
+            }
         }
-        Some(Quality::Regression { .. }) => {
-            undecided("the predictions are numbers, for which `min_accuracy` is no bound".to_owned(), threshold)
-        }
+        Some(Quality::Regression { .. }) => undecided(
+            "the predictions are numbers, for which `min_accuracy` is no bound".to_owned(),
+            threshold,
+        ),
         None => undecided("labels and predictions could not be compared".to_owned(), threshold),
     }
 }
@@ -134,8 +169,16 @@ fn latency(facts: &Facts<'_>) -> Look {
     let threshold = facts.monitor.thresholds.max_latency_ms;
     match facts.latency {
         Some(latency) if latency.count >= DECIDE_MIN => {
-            let message = format!("p95 latency {:.3} ms over {} requests, bound {threshold} ms", latency.p95, latency.count);
-            Look { verdict: judged(latency.p95 > threshold), message, value: latency.p95, threshold }
+            let message = format!(
+                "p95 latency {:.3} ms over {} requests, bound {threshold} ms",
+                latency.p95, latency.count
+            );
+            Look {
+                verdict: judged(latency.p95 > threshold),
+                message,
+                value: latency.p95,
+                threshold,
+            }
         }
         seen => too_few("answered requests", seen.map_or(0, |latency| latency.count), threshold),
     }
@@ -182,8 +225,21 @@ mod tests {
     }
 
     fn facts(monitor: &Monitor) -> Facts<'_> {
-        let latency = Latency { count: 100, mean: 1.0, p50: 1.0, p90: 1.0, p95: 250.0, p99: 300.0 };
-        let quality = Quality::Classification { count: 100, accuracy: 0.8, precision: 0.8, recall: 0.8, f1: 0.8 };
+        let latency = Latency {
+            count: 100,
+            mean: 1.0,
+            p50: 1.0,
+            p90: 1.0,
+            p95: 250.0,
+            p99: 300.0,
+        };
+        let quality = Quality::Classification {
+            count: 100,
+            accuracy: 0.8,
+            precision: 0.8,
+            recall: 0.8,
+            f1: 0.8,
+        };
         Facts {
             monitor,
             rows: 100,
@@ -204,17 +260,36 @@ mod tests {
     fn the_labs_bounds_decide() {
         let monitor = monitor(DriftMode::Budget);
         let columns = [column("bmi", true), column("age", false)];
-        let breached = Facts { columns: &columns, ..facts(&monitor) };
+        let breached = Facts {
+            columns: &columns,
+            ..facts(&monitor)
+        };
         let decided = decide(&breached);
         assert_eq!(verdicts(&breached), [Verdict::Breached; 3]);
-        assert_eq!(decided[0].0.message, "1 of 2 columns drifted: `bmi` (ks 0.250, p 2e-9, PSI 0.40)");
-        assert_eq!(decided[1].0.message, "accuracy 0.8000 over 100 labelled rows, bound 0.85");
-        assert!(decided.iter().all(|(_, finding)| finding.as_ref().is_some_and(|f| f.breached)));
+        assert_eq!(
+            decided[0].0.message,
+            "1 of 2 columns drifted: `bmi` (ks 0.250, p 2e-9, PSI 0.40)"
+        );
+        assert_eq!(
+            decided[1].0.message,
+            "accuracy 0.8000 over 100 labelled rows, bound 0.85"
+        );
+        assert!(
+            decided
+                .iter()
+                .all(|(_, finding)| finding.as_ref().is_some_and(|f| f.breached))
+        );
         let columns = [column("age", false)];
         let fine = Facts {
             columns: &columns,
             latency: facts(&monitor).latency.map(|l| Latency { p95: 200.0, ..l }),
-            quality: Some(Quality::Classification { count: 100, accuracy: 0.85, precision: 0.8, recall: 0.8, f1: 0.8 }),
+            quality: Some(Quality::Classification {
+                count: 100,
+                accuracy: 0.85,
+                precision: 0.8,
+                recall: 0.8,
+                f1: 0.8,
+            }),
             ..facts(&monitor)
         };
         assert_eq!(verdicts(&fine), [Verdict::Fine; 3]);
@@ -225,7 +300,11 @@ mod tests {
         let (columns, prediction) = ([column("age", false)], column("prediction", true));
         for (mode, expected) in [(DriftMode::Budget, Verdict::Breached), (DriftMode::Lab, Verdict::Fine)] {
             let monitor = monitor(mode);
-            let facts = Facts { columns: &columns, prediction: Some(&prediction), ..facts(&monitor) };
+            let facts = Facts {
+                columns: &columns,
+                prediction: Some(&prediction),
+                ..facts(&monitor)
+            };
             assert_eq!(verdicts(&facts)[0], expected, "{mode:?}");
         }
     }
@@ -234,18 +313,37 @@ mod tests {
     fn too_little_decides_nothing_and_says_so() {
         let monitor = monitor(DriftMode::Budget);
         let columns = [column("bmi", true)];
-        let few = Facts { rows: 29, labelled_rows: 0, columns: &columns, latency: None, ..facts(&monitor) };
+        let few = Facts {
+            rows: 29,
+            labelled_rows: 0,
+            columns: &columns,
+            latency: None,
+            ..facts(&monitor)
+        };
         for (check, finding) in decide(&few) {
             assert_eq!((check.verdict, finding), (Verdict::Undecided, None));
-            assert!(check.message.contains("nothing is decided below 30"), "{}", check.message);
+            assert!(
+                check.message.contains("nothing is decided below 30"),
+                "{}",
+                check.message
+            );
         }
     }
 
     #[test]
     fn numbers_have_no_accuracy() {
         let monitor = monitor(DriftMode::Budget);
-        let numbers = Quality::Regression { count: 100, mae: 1.0, rmse: 1.0, r2: None, mape: None };
-        let facts = Facts { quality: Some(numbers), ..facts(&monitor) };
+        let numbers = Quality::Regression {
+            count: 100,
+            mae: 1.0,
+            rmse: 1.0,
+            r2: None,
+            mape: None,
+        };
+        let facts = Facts {
+            quality: Some(numbers),
+            ..facts(&monitor)
+        };
         assert_eq!(verdicts(&facts)[1], Verdict::Undecided);
     }
 }

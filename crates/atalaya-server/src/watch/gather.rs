@@ -27,21 +27,36 @@ pub(super) async fn gather(app: &App, monitor: &Monitor) -> Result<Gathered, Mon
     let endpoint = monitor.endpoint.as_str();
     let slot = app.endpoints().slot(endpoint);
     if let Some(slot) = &slot {
-        flush_all(app, slot).await.map_err(|error| MonitorError::Flush(error.into()))?;
+        flush_all(app, slot)
+            .await
+            .map_err(|error| MonitorError::Flush(error.into()))?;
     }
     let to_us = app.now_us();
-    let range = TimeRange { from_us: to_us.saturating_sub(monitor.window_ms.saturating_mul(1_000)), to_us };
+    let range = TimeRange {
+        from_us: to_us.saturating_sub(monitor.window_ms.saturating_mul(1_000)),
+        to_us,
+    };
     let window = or_nothing(app.lake().window(endpoint, &WindowQuery::new(range)).await)?;
     let payload = or_nothing(app.lake().payload_stats(endpoint, range, None).await)?;
     let snapshot = slot.as_ref().map(|slot| slot.snapshot());
     let served = snapshot.as_ref().and_then(|guard| guard.as_ref());
     let declared = match served {
-        Some(served) if served.entities.iter().all(|entity| declares_classes(entity.signature())) => Declared::Classes,
+        Some(served)
+            if served
+                .entities
+                .iter()
+                .all(|entity| declares_classes(entity.signature())) =>
+        {
+            Declared::Classes
+        }
         _ => Declared::Open,
     };
     Ok(Gathered {
         range,
-        window: window.unwrap_or_else(|| Window { batch: RecordBatch::new_empty(Schema::empty().into()), total_rows: 0 }),
+        window: window.unwrap_or_else(|| Window {
+            batch: RecordBatch::new_empty(Schema::empty().into()),
+            total_rows: 0,
+        }),
         payload: payload.unwrap_or_default(),
         baseline: read(app, &monitor.baseline).await?,
         declared,
@@ -67,11 +82,14 @@ async fn read(app: &App, baseline: &str) -> Result<Window, MonitorError> {
 
 /// Output types, in MLflow's words and numpy's, that only a classifier (or a count) answers with.
 const CLASS_TYPES: [&str; 15] = [
-    "long", "integer", "boolean", "string", "bool", "str", "object", "int8", "int16", "int32", "int64", "uint8", "uint16",
-    "uint32", "uint64",
+    "long", "integer", "boolean", "string", "bool", "str", "object", "int8", "int16", "int32", "int64", "uint8",
+    "uint16", "uint32", "uint64",
 ];
 
 fn declares_classes(signature: &Signature) -> bool {
     let outputs = signature.outputs();
-    !outputs.is_empty() && outputs.iter().all(|output| CLASS_TYPES.contains(&output.dtype.as_str()))
+    !outputs.is_empty()
+        && outputs
+            .iter()
+            .all(|output| CLASS_TYPES.contains(&output.dtype.as_str()))
 }

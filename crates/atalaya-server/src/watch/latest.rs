@@ -18,16 +18,26 @@ pub(crate) struct Watching {
 impl Watching {
     /// When a run of the monitor was last begun by this process, successful or not.
     pub(crate) fn attempted_at(&self, monitor: &str) -> Option<Timestamp> {
-        self.attempted.lock().unwrap_or_else(PoisonError::into_inner).get(monitor).copied()
+        self.attempted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(monitor)
+            .copied()
     }
 
     /// Notes that a run begins.
     pub(crate) fn note_attempt(&self, monitor: &str, now: Timestamp) {
-        self.attempted.lock().unwrap_or_else(PoisonError::into_inner).insert(monitor.to_owned(), now);
+        self.attempted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(monitor.to_owned(), now);
     }
 
     /// Forgets a deleted monitor.
     pub(crate) fn forget(&self, monitor: &str) {
-        self.attempted.lock().unwrap_or_else(PoisonError::into_inner).remove(monitor);
+        self.attempted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(monitor);
     }
 }

@@ -15,9 +15,10 @@ mod result;
 mod run;
 mod tables;
 
-pub(crate) use baseline::baseline_path;
 pub use baseline::BaselineError;
+pub(crate) use baseline::baseline_path;
 pub use compare::{CompareError, Comparison, compare_batches};
+pub(crate) use decide::small;
 pub use figures::{Axis, Bars, Figures, Overlay};
 pub(crate) use latest::Watching;
 pub use result::{
@@ -25,6 +26,5 @@ pub use result::{
     VersionQuality,
 };
 pub use run::MonitorError;
-pub(crate) use decide::small;
 pub(crate) use run::{move_alerts, run};
 pub(crate) use tables::stored_report;

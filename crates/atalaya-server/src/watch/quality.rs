@@ -54,12 +54,21 @@ pub(super) struct Judged {
 pub(super) fn judge(window: &RecordBatch, declared: Declared) -> Result<Judged, StatsError> {
     let mut by_version: BTreeMap<(String, String, String), Vec<usize>> = BTreeMap::new();
     let mut pairs = Vec::new();
-    let text = |name: &str| window.column_by_name(name).and_then(|c| c.as_string_opt::<i32>().cloned());
+    let text = |name: &str| {
+        window
+            .column_by_name(name)
+            .and_then(|c| c.as_string_opt::<i32>().cloned())
+    };
     let names = ["served_entity", "model_name", "model_version"].map(text);
     for row in 0..window.num_rows() {
         let Some(pair) = pair(window, row) else { continue };
-        let [entity, model, version] = names.each_ref().map(|column| cell(column.as_ref(), row).unwrap_or_default());
-        by_version.entry((entity, model, version)).or_default().push(pairs.len());
+        let [entity, model, version] = names
+            .each_ref()
+            .map(|column| cell(column.as_ref(), row).unwrap_or_default());
+        by_version
+            .entry((entity, model, version))
+            .or_default()
+            .push(pairs.len());
         pairs.push(pair);
     }
     let classes = are_classes(&pairs, declared);
@@ -69,9 +78,18 @@ pub(super) fn judge(window: &RecordBatch, declared: Declared) -> Result<Judged, 
     let mut versions = Vec::with_capacity(by_version.len());
     for ((served_entity, model_name, model_version), rows) in by_version {
         let chosen: Vec<&Pair> = rows.iter().map(|&row| &pairs[row]).collect();
-        versions.push(VersionQuality { served_entity, model_name, model_version, quality: measured(&chosen)? });
+        versions.push(VersionQuality {
+            served_entity,
+            model_name,
+            model_version,
+            quality: measured(&chosen)?,
+        });
     }
-    Ok(Judged { labelled_rows: pairs.len() as u64, overall, by_version: versions })
+    Ok(Judged {
+        labelled_rows: pairs.len() as u64,
+        overall,
+        by_version: versions,
+    })
 }
 
 fn cell(column: Option<&StringArray>, row: usize) -> Option<String> {
@@ -83,16 +101,28 @@ fn pair(window: &RecordBatch, row: usize) -> Option<Pair> {
     let value = |number: &str, text: &str| {
         let numbers = window.column_by_name(number)?.as_primitive_opt::<Float64Type>()?;
         let words = window.column_by_name(text)?.as_string_opt::<i32>()?;
-        let number = || Some(Value::Number(numbers.is_valid(row).then(|| numbers.value(row)).filter(|n| !n.is_nan())?));
+        let number = || {
+            Some(Value::Number(
+                numbers
+                    .is_valid(row)
+                    .then(|| numbers.value(row))
+                    .filter(|n| !n.is_nan())?,
+            ))
+        };
         cell(Some(words), row).map(Value::Text).or_else(number)
     };
-    Some(Pair { actual: value("label", "label_text")?, predicted: value("prediction", "prediction_text")? })
+    Some(Pair {
+        actual: value("label", "label_text")?,
+        predicted: value("prediction", "prediction_text")?,
+    })
 }
 
 fn are_classes(pairs: &[Pair], declared: Declared) -> bool {
     let mut labels = BTreeSet::new();
     for pair in pairs {
-        let (Value::Number(actual), Value::Number(predicted)) = (&pair.actual, &pair.predicted) else { return true };
+        let (Value::Number(actual), Value::Number(predicted)) = (&pair.actual, &pair.predicted) else {
+            return true;
+        };
         if declared == Declared::Classes {
             continue;
         }
@@ -165,14 +195,19 @@ mod tests {
         }
 
         fn batch(self) -> RecordBatch {
-            let entity: ArrayRef = Arc::new(StringArray::from(self.versions.iter().map(|v| format!("m-{v}")).collect::<Vec<_>>()));
+            let entity: ArrayRef = Arc::new(StringArray::from(
+                self.versions.iter().map(|v| format!("m-{v}")).collect::<Vec<_>>(),
+            ));
             let model: ArrayRef = Arc::new(StringArray::from(vec!["m"; self.versions.len()]));
             RecordBatch::try_from_iter([
                 ("served_entity", entity),
                 ("model_name", model),
                 ("model_version", Arc::new(StringArray::from(self.versions)) as ArrayRef),
                 ("prediction", Arc::new(Float64Array::from(self.predictions)) as ArrayRef),
-                ("prediction_text", Arc::new(StringArray::from(self.prediction_texts)) as ArrayRef),
+                (
+                    "prediction_text",
+                    Arc::new(StringArray::from(self.prediction_texts)) as ArrayRef,
+                ),
                 ("label", Arc::new(Float64Array::from(self.labels)) as ArrayRef),
                 ("label_text", Arc::new(StringArray::from(self.label_texts)) as ArrayRef),
             ])
@@ -193,7 +228,11 @@ mod tests {
         rows.versions = vec!["1", "1", "2", "2"];
         let judged = judge(&rows.batch(), Declared::Open).expect("judged");
         assert_eq!((judged.labelled_rows, accuracy(judged.overall)), (4, 0.75));
-        let each: Vec<_> = judged.by_version.iter().map(|v| (v.model_version.as_str(), accuracy(Some(v.quality)))).collect();
+        let each: Vec<_> = judged
+            .by_version
+            .iter()
+            .map(|v| (v.model_version.as_str(), accuracy(Some(v.quality))))
+            .collect();
         assert_eq!(each, [("1", 1.0), ("2", 0.5)]);
     }
 
@@ -204,14 +243,21 @@ mod tests {
             panic!("a regression");
         };
         assert_eq!(mae, 0.25);
-        assert_eq!(accuracy(judge(&rows(), Declared::Classes).expect("judged").overall), 0.5);
+        assert_eq!(
+            accuracy(judge(&rows(), Declared::Classes).expect("judged").overall),
+            0.5
+        );
     }
 
     #[test]
     fn many_whole_numbers_are_a_regression() {
         let values: Vec<f64> = (0..=CLASSES_MAX).map(|i| i as f64).collect();
         let judged = judge(&Rows::numbers(&values, &values).batch(), Declared::Open).expect("judged");
-        assert!(matches!(judged.overall, Some(Quality::Regression { mae: 0.0, .. })), "{:?}", judged.overall);
+        assert!(
+            matches!(judged.overall, Some(Quality::Regression { mae: 0.0, .. })),
+            "{:?}",
+            judged.overall
+        );
     }
 
     #[test]

@@ -190,7 +190,11 @@ impl ColumnSummary {
             std: finite(numbers.and_then(|n| n.std)),
             min: finite(numbers.and_then(|n| n.min)),
             max: finite(numbers.and_then(|n| n.max)),
-            quantiles: if quantiles.iter().all(|q| q.is_finite()) { quantiles } else { Vec::new() },
+            quantiles: if quantiles.iter().all(|q| q.is_finite()) {
+                quantiles
+            } else {
+                Vec::new()
+            },
             top: categories
                 .iter()
                 .take(TOP_KEPT)
@@ -219,7 +223,14 @@ pub struct Latency {
 
 impl From<LatencySummary> for Latency {
     fn from(s: LatencySummary) -> Self {
-        Self { count: s.count, mean: s.mean, p50: s.p50, p90: s.p90, p95: s.p95, p99: s.p99 }
+        Self {
+            count: s.count,
+            mean: s.mean,
+            p50: s.p50,
+            p90: s.p90,
+            p95: s.p95,
+            p99: s.p99,
+        }
     }
 }
 
@@ -271,7 +282,13 @@ impl From<ClassificationQuality> for Quality {
 impl From<RegressionQuality> for Quality {
     fn from(q: RegressionQuality) -> Self {
         let finite = |figure: Option<f64>| figure.filter(|f| f.is_finite());
-        Self::Regression { count: q.count, mae: q.mae, rmse: q.rmse, r2: finite(q.r2), mape: finite(q.mape) }
+        Self::Regression {
+            count: q.count,
+            mae: q.mae,
+            rmse: q.rmse,
+            r2: finite(q.r2),
+            mape: finite(q.mape),
+        }
     }
 }
 

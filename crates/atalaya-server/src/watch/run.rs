@@ -100,7 +100,10 @@ fn compute(
     let quality = match judge(window, gathered.declared) {
         Ok(judged) => Some(judged),
         Err(error) => {
-            compared.skipped.push(Skipped { column: PREDICTION.to_owned(), reason: error.to_string() });
+            compared.skipped.push(Skipped {
+                column: PREDICTION.to_owned(),
+                reason: error.to_string(),
+            });
             None
         }
     };
@@ -120,7 +123,11 @@ fn compute(
     let (checks, findings): (Vec<_>, Vec<_>) = decided.into_iter().unzip();
     let payload = &gathered.payload;
     let failed = payload.client_errors + payload.server_errors;
-    let drifted = compared.columns.iter().chain(&compared.prediction).filter(|column| column.drifted);
+    let drifted = compared
+        .columns
+        .iter()
+        .chain(&compared.prediction)
+        .filter(|column| column.drifted);
     let report = MonitorReport {
         run_id: 0,
         monitor: monitor.name.clone(),
@@ -151,7 +158,11 @@ fn compute(
         quality_by_version: quality.map_or(Vec::new(), |judged| judged.by_version),
         checks,
         alerts: Vec::new(),
-        figures: Figures { counts: counts(window), predictions: predictions(window), overlays: compared.overlays },
+        figures: Figures {
+            counts: counts(window),
+            predictions: predictions(window),
+            overlays: compared.overlays,
+        },
     };
     Ok((report, findings.into_iter().flatten().collect()))
 }
@@ -177,7 +188,10 @@ impl Compared {
         let shared = match shared(&gathered.baseline.batch, window, &monitor.columns) {
             Ok(shared) => shared,
             Err(error @ CompareError::NothingShared) => {
-                return Ok(Self { not_compared: Some(error.to_string()), ..Self::default() });
+                return Ok(Self {
+                    not_compared: Some(error.to_string()),
+                    ..Self::default()
+                });
             }
             Err(error) => return Err(error.into()),
         };
@@ -189,10 +203,25 @@ impl Compared {
         let found = compare_batches(&shared.baseline, &shared.window, &[], mode, threshold)?;
         let mut columns: Vec<ColumnDrift> = found.results.into_iter().map(ColumnDrift::from).collect();
         let (profiles, overlays) = drawn(&shared, &columns);
-        let prediction = columns.iter().position(|c| c.column == PREDICTION).map(|at| columns.remove(at));
+        let prediction = columns
+            .iter()
+            .position(|c| c.column == PREDICTION)
+            .map(|at| columns.remove(at));
         let mut skipped = shared.skipped;
-        skipped.extend(found.skipped.into_iter().map(|(column, reason)| Skipped { column, reason }));
-        Ok(Self { columns, prediction, skipped, profiles, overlays, not_compared: None })
+        skipped.extend(
+            found
+                .skipped
+                .into_iter()
+                .map(|(column, reason)| Skipped { column, reason }),
+        );
+        Ok(Self {
+            columns,
+            prediction,
+            skipped,
+            profiles,
+            overlays,
+            not_compared: None,
+        })
     }
 }
 
@@ -206,7 +235,9 @@ fn drawn(shared: &Shared, columns: &[ColumnDrift]) -> (Vec<ColumnSummary>, Vec<s
     for column in columns {
         let sides = [&shared.baseline, &shared.window].map(|batch| batch.column_by_name(&column.column));
         let [Some(left), Some(right)] = sides else { continue };
-        let Some((baseline, window)) = pair(left, right) else { continue };
+        let Some((baseline, window)) = pair(left, right) else {
+            continue;
+        };
         profiles.push(ColumnSummary::of(&column.column, &ColumnProfile::of(&window)));
         if let Some(place) = shown.iter().position(|name| *name == column.column) {
             overlays[place] = overlay(&column.column, column.drifted, &baseline, &window);
@@ -251,11 +282,25 @@ pub(crate) async fn move_alerts(
     let word = |alert: &Alert| -> Vec<Outgoing> {
         let notice = Notice::of(alert, endpoint);
         let body = |notifier: &Notifier| channel(notifier.kind).body(&notice);
-        notifiers.iter().map(|n| Outgoing { notifier: n.name.clone(), body: body(n) }).collect()
+        notifiers
+            .iter()
+            .map(|n| Outgoing {
+                notifier: n.name.clone(),
+                body: body(n),
+            })
+            .collect()
     };
-    let moved = app.store().apply_transitions(&monitor.name, transitions, &word, app.now()).await?;
+    let moved = app
+        .store()
+        .apply_transitions(&monitor.name, transitions, &word, app.now())
+        .await?;
     for alert in &moved {
-        tracing::warn!(monitor = monitor.name, kind = alert.kind.as_str(), state = alert.state.as_str(), "alert moved");
+        tracing::warn!(
+            monitor = monitor.name,
+            kind = alert.kind.as_str(),
+            state = alert.state.as_str(),
+            "alert moved"
+        );
     }
     if !moved.is_empty() {
         app.wake().outbox.notify_one();
@@ -286,7 +331,10 @@ mod tests {
     fn a_request_of_several_rows_counts_once() {
         let batch = RecordBatch::try_from_iter([
             ("row_index", Arc::new(Int32Array::from(vec![0, 1, 2, 0])) as ArrayRef),
-            ("latency_us", Arc::new(Int64Array::from(vec![3_000, 3_000, 3_000, 1_000])) as ArrayRef),
+            (
+                "latency_us",
+                Arc::new(Int64Array::from(vec![3_000, 3_000, 3_000, 1_000])) as ArrayRef,
+            ),
         ])
         .expect("batch");
         let latency = latency(&batch).expect("two requests");

@@ -55,15 +55,25 @@ pub(super) async fn write_metrics(app: &App, monitor: &Monitor) -> Result<(), Mo
         if runs.len() == 2 && runs.iter().all(|run| run.id > written) {
             runs = app.store().monitor_runs(&monitor.name, CATCH_UP_MAX).await?;
         }
-        let mut missing: Vec<MonitorReport> =
-            runs.iter().filter(|run| run.id > written).map(stored_report).collect::<Result<_, _>>()?;
+        let mut missing: Vec<MonitorReport> = runs
+            .iter()
+            .filter(|run| run.id > written)
+            .map(stored_report)
+            .collect::<Result<_, _>>()?;
         missing.retain(|report| monitor.endpoint.as_str() == report.endpoint);
         missing.sort_by_key(|report| report.run_id);
         let Some(last) = missing.last() else { continue };
-        let txn = AppTxn { app_id, version: last.run_id };
+        let txn = AppTxn {
+            app_id,
+            version: last.run_id,
+        };
         let batch = tokio::task::spawn_blocking(move || table.batch(&missing)).await;
         let batch = batch.map_err(|_| MonitorError::Ended)?.map_err(LakeError::from)?;
-        let options = Append { app: Some(txn), description: "written by atalaya's monitors", ..Append::default() };
+        let options = Append {
+            app: Some(txn),
+            description: "written by atalaya's monitors",
+            ..Append::default()
+        };
         app.lake().append(&path, vec![batch], options).await?;
     }
     Ok(())
@@ -72,7 +82,10 @@ pub(super) async fn write_metrics(app: &App, monitor: &Monitor) -> Result<(), Mo
 /// A stored run as it was.
 pub(crate) fn stored_report(run: &MonitorRun) -> Result<MonitorReport, MonitorError> {
     let report: MonitorReport = serde_json::from_str(&run.result).map_err(MonitorError::Stored)?;
-    Ok(MonitorReport { run_id: run.id, ..report })
+    Ok(MonitorReport {
+        run_id: run.id,
+        ..report
+    })
 }
 
 /// Rows of one table under way: the columns that both begin with.
@@ -84,7 +97,9 @@ impl Rows<'_> {
     fn head(&self) -> Vec<(&'static str, ArrayRef)> {
         let time = |at: fn(&MonitorReport) -> i64| -> ArrayRef {
             let mut column = TimestampMicrosecondBuilder::new().with_timezone("UTC");
-            self.rows.iter().for_each(|report| column.append_value(at(report).saturating_mul(1_000)));
+            self.rows
+                .iter()
+                .for_each(|report| column.append_value(at(report).saturating_mul(1_000)));
             Arc::new(column.finish())
         };
         let text = |of: fn(&MonitorReport) -> &str| texts(self.rows.iter().map(|report| Some(of(report))));
@@ -123,13 +138,23 @@ fn count(value: u64) -> Option<i64> {
 
 /// Columns of `drift_metrics`: one row per compared column and run.
 fn drift_batch(runs: &[MonitorReport]) -> Result<RecordBatch, ArrowError> {
-    let rows: Vec<(&MonitorReport, &ColumnDrift)> =
-        runs.iter().flat_map(|run| run.columns.iter().chain(&run.prediction).map(move |column| (run, column))).collect();
+    let rows: Vec<(&MonitorReport, &ColumnDrift)> = runs
+        .iter()
+        .flat_map(|run| {
+            run.columns
+                .iter()
+                .chain(&run.prediction)
+                .map(move |column| (run, column))
+        })
+        .collect();
     let number = |of: fn(&ColumnDrift) -> Option<f64>| numbers(rows.iter().map(|(_, c)| of(c)));
     let counted = |of: fn(&ColumnDrift) -> u64| integers(rows.iter().map(|(_, c)| count(of(c))));
     let mut drifted = BooleanBuilder::new();
     rows.iter().for_each(|(_, column)| drifted.append_value(column.drifted));
-    let mut columns = Rows { rows: rows.iter().map(|(run, _)| *run).collect() }.head();
+    let mut columns = Rows {
+        rows: rows.iter().map(|(run, _)| *run).collect(),
+    }
+    .head();
     columns.extend([
         // The word of Databricks' tables for a comparison with a baseline; `CONSECUTIVE` will be its neighbour.
         ("drift_type", texts(rows.iter().map(|_| Some("BASELINE")))),
@@ -175,7 +200,10 @@ fn profile_batch(runs: &[MonitorReport]) -> Result<RecordBatch, ArrowError> {
     let rows: Vec<Profile<'_>> = runs
         .iter()
         .flat_map(|run| {
-            let columns = run.profiles.iter().map(move |column| Profile { run, column: Some(column) });
+            let columns = run.profiles.iter().map(move |column| Profile {
+                run,
+                column: Some(column),
+            });
             columns.chain([Profile { run, column: None }])
         })
         .collect();
@@ -184,9 +212,18 @@ fn profile_batch(runs: &[MonitorReport]) -> Result<RecordBatch, ArrowError> {
     let whole = |of: fn(&MonitorReport) -> Option<f64>| numbers(rows.iter().map(|row| of(row.whole()?)));
     let total = |of: fn(&MonitorReport) -> u64| integers(rows.iter().map(|row| count(of(row.whole()?))));
     let tops: Vec<Option<String>> = rows.iter().map(Profile::top).collect();
-    let mut columns = Rows { rows: rows.iter().map(|row| row.run).collect() }.head();
+    let mut columns = Rows {
+        rows: rows.iter().map(|row| row.run).collect(),
+    }
+    .head();
     columns.extend([
-        ("column_name", texts(rows.iter().map(|row| Some(row.column.map_or(WHOLE_TABLE, |c| &c.column))))),
+        (
+            "column_name",
+            texts(
+                rows.iter()
+                    .map(|row| Some(row.column.map_or(WHOLE_TABLE, |c| &c.column))),
+            ),
+        ),
         ("kind", texts(rows.iter().map(|row| Some(row.column?.kind.as_str())))),
         ("count", counted(|c| c.count)),
         ("nulls", counted(|c| c.nulls)),
@@ -196,8 +233,14 @@ fn profile_batch(runs: &[MonitorReport]) -> Result<RecordBatch, ArrowError> {
         ("min", number(|c| c.min)),
         ("max", number(|c| c.max)),
     ]);
-    for (place, name) in ["q01", "q05", "q25", "q50", "q75", "q95", "q99"].into_iter().enumerate() {
-        columns.push((name, numbers(rows.iter().map(|row| row.column?.quantiles.get(place).copied()))));
+    for (place, name) in ["q01", "q05", "q25", "q50", "q75", "q95", "q99"]
+        .into_iter()
+        .enumerate()
+    {
+        columns.push((
+            name,
+            numbers(rows.iter().map(|row| row.column?.quantiles.get(place).copied())),
+        ));
     }
     columns.extend([
         ("top_categories", texts(tops.iter().map(Option::as_deref))),
@@ -218,13 +261,76 @@ fn profile_batch(runs: &[MonitorReport]) -> Result<RecordBatch, ArrowError> {
 fn quality_columns(rows: &[Profile<'_>]) -> Vec<(&'static str, ArrayRef)> {
     let quality = |of: fn(&Quality) -> Option<f64>| numbers(rows.iter().map(|row| of(row.whole()?.quality.as_ref()?)));
     vec![
-        ("accuracy", quality(|q| if let Quality::Classification { accuracy, .. } = q { Some(*accuracy) } else { None })),
-        ("precision", quality(|q| if let Quality::Classification { precision, .. } = q { Some(*precision) } else { None })),
-        ("recall", quality(|q| if let Quality::Classification { recall, .. } = q { Some(*recall) } else { None })),
-        ("f1", quality(|q| if let Quality::Classification { f1, .. } = q { Some(*f1) } else { None })),
-        ("mae", quality(|q| if let Quality::Regression { mae, .. } = q { Some(*mae) } else { None })),
-        ("rmse", quality(|q| if let Quality::Regression { rmse, .. } = q { Some(*rmse) } else { None })),
-        ("r2", quality(|q| if let Quality::Regression { r2, .. } = q { *r2 } else { None })),
+        (
+            "accuracy",
+            quality(|q| {
+                if let Quality::Classification { accuracy, .. } = q {
+                    Some(*accuracy)
+                } else {
+                    None
+                }
+            }),
+        ),
+        (
+            "precision",
+            quality(|q| {
+                if let Quality::Classification { precision, .. } = q {
+                    Some(*precision)
+                } else {
+                    None
+                }
+            }),
+        ),
+        (
+            "recall",
+            quality(|q| {
+                if let Quality::Classification { recall, .. } = q {
+                    Some(*recall)
+                } else {
+                    None
+                }
+            }),
+        ),
+        (
+            "f1",
+            quality(|q| {
+                if let Quality::Classification { f1, .. } = q {
+                    Some(*f1)
+                } else {
+                    None
+                }
+            }),
+        ),
+        (
+            "mae",
+            quality(|q| {
+                if let Quality::Regression { mae, .. } = q {
+                    Some(*mae)
+                } else {
+                    None
+                }
+            }),
+        ),
+        (
+            "rmse",
+            quality(|q| {
+                if let Quality::Regression { rmse, .. } = q {
+                    Some(*rmse)
+                } else {
+                    None
+                }
+            }),
+        ),
+        (
+            "r2",
+            quality(|q| {
+                if let Quality::Regression { r2, .. } = q {
+                    *r2
+                } else {
+                    None
+                }
+            }),
+        ),
     ]
 }
 

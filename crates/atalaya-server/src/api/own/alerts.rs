@@ -61,11 +61,17 @@ pub(crate) async fn list(State(app): State<App>, fields: Fields) -> ApiResult<Js
     let limit = match fields.integer("limit")? {
         None => None,
         Some(limit) => {
-            let fits = u32::try_from(limit).ok().filter(|limit| (1..=ALERTS_MAX).contains(limit));
+            let fits = u32::try_from(limit)
+                .ok()
+                .filter(|limit| (1..=ALERTS_MAX).contains(limit));
             Some(fits.ok_or_else(|| ApiError::invalid(format!("`limit` must be from 1 to {ALERTS_MAX}")))?)
         }
     };
-    let query = AlertQuery { monitor: fields.text("monitor")?.map(str::to_owned), state, limit };
+    let query = AlertQuery {
+        monitor: fields.text("monitor")?.map(str::to_owned),
+        state,
+        limit,
+    };
     let alerts = app.alerts(&query).await?.into_iter().map(WireAlert::from).collect();
     Ok(Json(WireAlerts { alerts }))
 }

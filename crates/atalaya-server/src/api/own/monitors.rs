@@ -114,13 +114,19 @@ pub(crate) async fn run(
     Ok(Json(app.run_monitor(&name).await?))
 }
 
-pub(crate) async fn runs(State(app): State<App>, Path(name): Path<String>, fields: Fields) -> ApiResult<Json<WireRuns>> {
+pub(crate) async fn runs(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    fields: Fields,
+) -> ApiResult<Json<WireRuns>> {
     fields.only(&["limit"])?;
     let limit = fields.integer("limit")?.map_or(Ok(RUNS_DEFAULT), |limit| {
         let fits = u32::try_from(limit).ok().filter(|limit| (1..=RUNS_MAX).contains(limit));
         fits.ok_or_else(|| ApiError::invalid(format!("`limit` must be from 1 to {RUNS_MAX}")))
     })?;
-    Ok(Json(WireRuns { runs: app.monitor_runs(&name, limit).await? }))
+    Ok(Json(WireRuns {
+        runs: app.monitor_runs(&name, limit).await?,
+    }))
 }
 
 pub(crate) async fn report(State(app): State<App>, Path(name): Path<String>) -> ApiResult<Response> {
@@ -146,18 +152,31 @@ fn document(body: Body, content_type: HeaderValue) -> Response {
     response
 }
 
-const FIELDS: [&str; 9] =
-    ["name", "endpoint", "baseline", "columns", "window_ms", "every_ms", "mode", "thresholds", "notifiers"];
+const FIELDS: [&str; 9] = [
+    "name",
+    "endpoint",
+    "baseline",
+    "columns",
+    "window_ms",
+    "every_ms",
+    "mode",
+    "thresholds",
+    "notifiers",
+];
 
 fn request(fields: &Fields) -> ApiResult<MonitorRequest> {
     fields.only(&FIELDS)?;
     let window_ms = fields.integer("window_ms")?.unwrap_or(WINDOW_DEFAULT_MS);
     if !(1..=WINDOW_MAX_MS).contains(&window_ms) {
-        return Err(ApiError::invalid(format!("`window_ms` must be from 1 to {WINDOW_MAX_MS}")));
+        return Err(ApiError::invalid(format!(
+            "`window_ms` must be from 1 to {WINDOW_MAX_MS}"
+        )));
     }
     let every_ms = fields.integer("every_ms")?;
     if every_ms.is_some_and(|every| !(EVERY_MIN_MS..=WINDOW_MAX_MS).contains(&every)) {
-        return Err(ApiError::invalid(format!("`every_ms` must be from {EVERY_MIN_MS} to {WINDOW_MAX_MS}")));
+        return Err(ApiError::invalid(format!(
+            "`every_ms` must be from {EVERY_MIN_MS} to {WINDOW_MAX_MS}"
+        )));
     }
     let mode = match fields.text("mode")? {
         None => DriftMode::default(),
@@ -178,15 +197,36 @@ fn request(fields: &Fields) -> ApiResult<MonitorRequest> {
 
 fn thresholds(fields: &Fields) -> ApiResult<Thresholds> {
     let mut found = Thresholds::default();
-    let Some(inside) = fields.object("thresholds")? else { return Ok(found) };
+    let Some(inside) = fields.object("thresholds")? else {
+        return Ok(found);
+    };
     inside.only(&["min_accuracy", "max_latency_ms", "max_drift_pvalue"])?;
     let bounded = |key: &str, default: f64, fits: fn(f64) -> bool, range: &str| {
         let value = inside.double(key)?.unwrap_or(default);
-        if fits(value) { Ok(value) } else { Err(ApiError::invalid(format!("`{}` must be {range}", inside.name(key)))) }
+        if fits(value) {
+            Ok(value)
+        } else {
+            Err(ApiError::invalid(format!("`{}` must be {range}", inside.name(key))))
+        }
     };
-    found.min_accuracy = bounded("min_accuracy", found.min_accuracy, |v| (0.0..=1.0).contains(&v), "from 0 to 1")?;
-    found.max_latency_ms = bounded("max_latency_ms", found.max_latency_ms, |v| v > 0.0 && v.is_finite(), "above 0")?;
-    found.max_drift_pvalue = bounded("max_drift_pvalue", found.max_drift_pvalue, |v| v > 0.0 && v < 1.0, "between 0 and 1")?;
+    found.min_accuracy = bounded(
+        "min_accuracy",
+        found.min_accuracy,
+        |v| (0.0..=1.0).contains(&v),
+        "from 0 to 1",
+    )?;
+    found.max_latency_ms = bounded(
+        "max_latency_ms",
+        found.max_latency_ms,
+        |v| v > 0.0 && v.is_finite(),
+        "above 0",
+    )?;
+    found.max_drift_pvalue = bounded(
+        "max_drift_pvalue",
+        found.max_drift_pvalue,
+        |v| v > 0.0 && v < 1.0,
+        "between 0 and 1",
+    )?;
     Ok(found)
 }
 
@@ -203,7 +243,10 @@ mod tests {
     #[test]
     fn the_labs_defaults_stand_where_nothing_is_said() {
         let request = request(&Fields::from(least())).expect("request");
-        assert_eq!((request.window_ms, request.every_ms, request.mode), (604_800_000, None, DriftMode::Budget));
+        assert_eq!(
+            (request.window_ms, request.every_ms, request.mode),
+            (604_800_000, None, DriftMode::Budget)
+        );
         assert_eq!(request.thresholds, Thresholds::default());
     }
 
@@ -213,7 +256,10 @@ mod tests {
             (json!({"windows_ms": 7}), "`windows_ms`"),
             (json!({"thresholds": {"max_pvalue": 0.1}}), "`thresholds.max_pvalue`"),
             (json!({"thresholds": {"min_accuracy": 2}}), "`thresholds.min_accuracy`"),
-            (json!({"thresholds": {"max_latency_ms": "NaN"}}), "`thresholds.max_latency_ms`"),
+            (
+                json!({"thresholds": {"max_latency_ms": "NaN"}}),
+                "`thresholds.max_latency_ms`",
+            ),
             (json!({"window_ms": 0}), "`window_ms`"),
             (json!({"every_ms": 59_999}), "`every_ms`"),
             (json!({"mode": "strict"}), "`mode`"),

@@ -17,7 +17,10 @@ pub(crate) struct WireNotifier {
 
 impl From<Notifier> for WireNotifier {
     fn from(notifier: Notifier) -> Self {
-        Self { name: notifier.name, kind: notifier.kind.as_str() }
+        Self {
+            name: notifier.name,
+            kind: notifier.kind.as_str(),
+        }
     }
 }
 
@@ -41,7 +44,11 @@ pub(crate) async fn create(State(app): State<App>, fields: Fields) -> ApiResult<
     let kind = NotifierKind::parse(fields.required_text("kind")?)
         .ok_or_else(|| ApiError::invalid(format!("`kind` must be one of {words}")))?;
     let url = fields.text("url")?.unwrap_or_default().to_owned();
-    let notifier = Notifier { name: fields.required_text("name")?.to_owned(), kind, url };
+    let notifier = Notifier {
+        name: fields.required_text("name")?.to_owned(),
+        kind,
+        url,
+    };
     app.create_notifier(&notifier).await?;
     Ok(Json(notifier.into()))
 }
@@ -67,5 +74,8 @@ pub(crate) async fn test(
 ) -> ApiResult<Json<WireTest>> {
     fields.only(&[])?;
     let outcome = app.test_notifier(&name).await?;
-    Ok(Json(WireTest { delivered: outcome.delivered, reason: outcome.reason }))
+    Ok(Json(WireTest {
+        delivered: outcome.delivered,
+        reason: outcome.reason,
+    }))
 }
