@@ -5,4 +5,5 @@
 mod databricks;
 mod mlflow;
 mod routes;
+mod watch;
 mod world;

@@ -224,7 +224,8 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(client in ".{0,40}", outcome: Vec<u8>, request: Vec<u8>, response: Vec<u8>) {
             let record = sample(&client, &outcome, &request, &response);
-            prop_assert_eq!(PredictionRecord::parse(&written(&record)), Ok(record));
+            let bytes = written(&record);
+            prop_assert_eq!(PredictionRecord::parse(&bytes), Ok(record));
         }
 
         #[test]
