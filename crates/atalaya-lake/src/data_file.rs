@@ -94,19 +94,33 @@ impl Written {
 
     /// They are referred to now.
     pub(crate) fn keep(mut self) {
-        self.orphans.0.clear();
+        self.orphans.files.clear();
     }
 }
 
-/// Deletes files when dropped.
-#[derive(Default)]
-struct Orphans(Vec<PathBuf>);
+/// Deletes files when dropped, and then the folders made for them.
+struct Orphans {
+    files: Vec<PathBuf>,
+    /// The table's folder; it and everything in it that is empty goes, too, if it is `fresh`.
+    folder: PathBuf,
+    fresh: bool,
+}
 
 impl Drop for Orphans {
     fn drop(&mut self) {
-        for path in &self.0 {
+        for path in &self.files {
             if let Err(error) = std::fs::remove_file(path) {
                 tracing::warn!(file = %path.display(), %error, "an unused data file stays behind");
+            }
+        }
+        for path in &self.files {
+            let made = path
+                .ancestors()
+                .skip(1)
+                .take_while(|folder| folder.starts_with(&self.folder));
+            for folder in made.filter(|folder| self.fresh || *folder != self.folder) {
+                // Refused while it holds anything, which is what decides whether it goes.
+                let _ = std::fs::remove_dir(folder);
             }
         }
     }
@@ -136,6 +150,11 @@ impl DataFiles {
             ));
         }
         let (open, partitions, done) = Default::default();
+        let orphans = Orphans {
+            files: Vec::new(),
+            fresh: !folder.exists(),
+            folder: folder.clone(),
+        };
         Ok(DataFiles {
             folder,
             schema: Arc::new(schema.clone()),
@@ -146,7 +165,7 @@ impl DataFiles {
             partitions,
             done,
             rows: 0,
-            orphans: Orphans::default(),
+            orphans,
         })
     }
 
@@ -280,7 +299,7 @@ impl DataFiles {
         create_folder(folder).map_err(LakeError::io("create", folder))?;
         let file = File::create_new(&path).map_err(LakeError::io("create", &path))?;
         if self.journal.is_none() {
-            self.orphans.0.push(path.clone());
+            self.orphans.files.push(path.clone());
         }
         let writer = ArrowWriter::try_new(file, Arc::clone(&self.file_schema), Some(writer_properties()))?;
         Ok(OpenFile {

@@ -48,7 +48,7 @@ impl FileStats {
     pub(crate) fn new(schema: SchemaRef) -> Self {
         let columns = schema.fields().iter().enumerate().map(|(at, field)| {
             let indexed = at < INDEXED_COLUMNS && !field.data_type().is_nested();
-            indexed.then(|| Column {
+            indexed.then_some(Column {
                 nulls: 0,
                 bounds: None,
                 bounded: true,

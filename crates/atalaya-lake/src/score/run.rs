@@ -75,10 +75,7 @@ pub async fn run(
             already_there: true,
         });
     }
-    if let Err(error) = feed(source, predictor, added, &mut sink, progress).await {
-        sink.abandon().await?;
-        return Err(error);
-    }
+    feed(source, predictor, added, &mut sink, progress).await?;
     let sunk = sink.finish().await?;
     Ok(ScoreSummary {
         rows: sunk.rows,

@@ -19,6 +19,8 @@ use crate::storage::{create_folder, sync_folder};
 
 /// Encoded rows that a Parquet file holds in memory before a row group is written.
 const ROW_GROUP_BYTES: usize = 64 << 20;
+/// Description of a table that a sink creates.
+const DESCRIPTION: &str = "scored by atalaya";
 
 /// What to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +76,13 @@ pub struct Sink {
     path: PathBuf,
     options: SinkOptions,
     target: Target,
-    /// Nothing was at `path` when it was opened.
-    fresh: bool,
 }
 
 enum Target {
     Delta {
         lake: Lake,
         table: String,
-        writing: Option<(OpenTable, SchemaRef, DataFiles)>,
+        writing: Option<(Option<OpenTable>, SchemaRef, DataFiles)>,
     },
     File {
         staged: Staged,
@@ -148,13 +148,7 @@ impl Sink {
                 writing: None,
             },
         };
-        let fresh = !path.exists();
-        Ok(Sink {
-            path,
-            options,
-            target,
-            fresh,
-        })
+        Ok(Sink { path, options, target })
     }
 
     /// Columns by which the output is partitioned.
@@ -211,24 +205,6 @@ impl Sink {
         Ok(())
     }
 
-    /// Gives the output up: a table that this sink had to create to write into is removed again.
-    ///
-    /// # Errors
-    /// [`LakeError::Io`] when it cannot be removed.
-    pub async fn abandon(self) -> Result<(), LakeError> {
-        if !matches!(self.target, Target::Delta { .. }) || !self.fresh {
-            return Ok(());
-        }
-        // Open data files go first; their own clean-up would otherwise look for the folder.
-        drop(self.target);
-        let path = self.path;
-        tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LakeError::io("remove", &path)(error)),
-            _ => Ok(()),
-        })
-        .await?
-    }
-
     /// Makes everything durable and visible under the output's name.
     ///
     /// # Errors
@@ -283,19 +259,23 @@ fn refused(path: &Path, reason: &str) -> LakeError {
     }
 }
 
-/// Opens the output table for the schema of the first batch.
+/// Opens the output table for the schema of the first batch. One that is not there is created
+/// with the commit: a run that fails leaves no table.
 async fn open_table(
     lake: &Lake,
     table: &str,
     options: &SinkOptions,
     first: &RecordBatch,
-) -> Result<(OpenTable, SchemaRef, DataFiles), LakeError> {
+) -> Result<(Option<OpenTable>, SchemaRef, DataFiles), LakeError> {
     let incoming = first.schema();
-    let overwrite = options.mode == Mode::Overwrite && lake.table_exists(table).await?;
+    if !lake.table_exists(table).await? {
+        let schema = merge(None, &incoming)?.schema;
+        let files = DataFiles::new(lake.folder(table)?, &schema, &options.partition_by, None)?;
+        return Ok((None, schema, files));
+    }
+    let overwrite = options.mode == Mode::Overwrite;
     let asked: &[String] = if overwrite { &[] } else { &options.partition_by };
-    let mut open = lake
-        .open_or_create(table, &incoming, asked, "scored by atalaya")
-        .await?;
+    let mut open = lake.open_or_create(table, &incoming, asked, DESCRIPTION).await?;
     let schema = if overwrite {
         merge(None, &incoming)?.schema
     } else {
@@ -313,7 +293,30 @@ async fn open_table(
         &options.partition_by
     };
     let files = DataFiles::new(open.folder.clone(), &schema, partition_by, None)?;
-    Ok((open, schema, files))
+    Ok((Some(open), schema, files))
+}
+
+/// Creates the table for the files that are written already.
+async fn create_table(
+    lake: &Lake,
+    table: &str,
+    options: &SinkOptions,
+    schema: &SchemaRef,
+) -> Result<OpenTable, LakeError> {
+    if options.mode == Mode::New && lake.table_exists(table).await? {
+        return Err(LakeError::Exists { path: table.to_owned() });
+    }
+    let open = lake
+        .open_or_create(table, schema, &options.partition_by, DESCRIPTION)
+        .await?;
+    if open.partition_columns == options.partition_by {
+        return Ok(open);
+    }
+    Err(LakeError::Partitioning {
+        table: table.to_owned(),
+        existing: open.partition_columns.join(", "),
+        asked: options.partition_by.join(", "),
+    })
 }
 
 /// Commits all files at once, against whatever the table has become meanwhile.
@@ -321,13 +324,17 @@ async fn commit(
     lake: &Lake,
     table: &str,
     options: &SinkOptions,
-    mut open: OpenTable,
+    open: Option<OpenTable>,
     schema: &SchemaRef,
     files: Written,
 ) -> Result<Sunk, LakeError> {
     let _turn = lake.turn(table).await;
     let (rows, bytes) = (files.rows, files.bytes());
     let overwrite = options.mode == Mode::Overwrite;
+    let mut open = match open {
+        Some(open) => open,
+        None => create_table(lake, table, options, schema).await?,
+    };
     for attempt in 0..MAX_ATTEMPTS {
         back_off(attempt).await;
         if attempt > 0 {

@@ -48,6 +48,8 @@ pub struct Source {
     path: PathBuf,
     kind: Kind,
     schema: SchemaRef,
+    /// All columns of the files, whatever was selected.
+    stored: SchemaRef,
     rows: Option<u64>,
     frame: DataFrame,
 }
@@ -94,6 +96,7 @@ impl Source {
         Ok(Source {
             path: path.to_path_buf(),
             kind,
+            stored: Arc::clone(&schema),
             schema,
             rows,
             frame,
@@ -143,10 +146,12 @@ impl Source {
     /// # Errors
     /// When reading cannot start; later errors come in the stream.
     pub async fn stream(self) -> Result<Batches, LakeError> {
-        let (path, schema) = (self.path, self.schema);
+        let (path, stored) = (self.path, self.stored);
         let batches = plain_stream(self.frame.execute_stream().await?);
         Ok(match self.kind {
-            Kind::Csv => batches.map_err(move |error| without_values(error, &path, &schema)).boxed(),
+            Kind::Csv => batches
+                .map_err(move |error| without_values(error, &path, &stored))
+                .boxed(),
             _ => batches,
         })
     }
@@ -154,7 +159,7 @@ impl Source {
 
 /// Arrow's CSV errors repeat the row; only the place is passed on. Columns and rows count from 0 and 1 there, the
 /// header left out.
-fn without_values(error: LakeError, path: &Path, schema: &Schema) -> LakeError {
+fn without_values(error: LakeError, path: &Path, stored: &Schema) -> LakeError {
     let message = match &error {
         LakeError::Query(DataFusionError::ArrowError(inner, _)) => match inner.as_ref() {
             ArrowError::ParseError(message) | ArrowError::CsvError(message) => message,
@@ -171,8 +176,10 @@ fn without_values(error: LakeError, path: &Path, schema: &Schema) -> LakeError {
             .collect();
         digits.parse::<u64>().ok()
     };
-    let field = |column: u64| schema.fields().get(usize::try_from(column).ok()?);
-    let place = number_after("for column ").and_then(field).zip(number_after(" at line "));
+    let field = |column: u64| stored.fields().get(usize::try_from(column).ok()?);
+    let place = number_after("for column ")
+        .and_then(field)
+        .zip(number_after(" at line "));
     if let Some((field, row)) = place {
         let kind = field.data_type();
         return LakeError::column(field.name(), format!("data row {row} of the CSV file has no {kind}"));
