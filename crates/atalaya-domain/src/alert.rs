@@ -133,12 +133,20 @@ mod tests {
     use super::*;
 
     fn finding(breached: bool) -> Finding {
-        Finding { kind: AlertKind::HighLatency, breached, message: String::new(), value: 250.0, threshold: 200.0 }
+        Finding {
+            kind: AlertKind::HighLatency,
+            breached,
+            message: String::new(),
+            value: 250.0,
+            threshold: 200.0,
+        }
     }
 
     #[test]
     fn an_alert_fires_once_and_resolves_once() {
-        let Transition::Fire(fired) = transition(None, finding(true)) else { panic!("must fire") };
+        let Transition::Fire(fired) = transition(None, finding(true)) else {
+            panic!("must fire")
+        };
         let open = Alert {
             id: "a".into(),
             monitor: "m".into(),
@@ -151,7 +159,10 @@ mod tests {
             resolved_at: None,
         };
         assert_eq!(transition(Some(&open), finding(true)), Transition::Nothing);
-        assert!(matches!(transition(Some(&open), finding(false)), Transition::Resolve(_)));
+        assert!(matches!(
+            transition(Some(&open), finding(false)),
+            Transition::Resolve(_)
+        ));
         assert_eq!(transition(None, finding(false)), Transition::Nothing);
     }
 }

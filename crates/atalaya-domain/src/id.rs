@@ -97,18 +97,30 @@ fn check_endpoint(name: &str) -> Result<(), IdError> {
     if name.starts_with("databricks-") {
         return Err(IdError::Reserved);
     }
-    if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+    if name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    {
         return Ok(());
     }
-    Err(IdError::Alphabet { kind: "endpoint", allowed: "letters, digits, `-` and `_`" })
+    Err(IdError::Alphabet {
+        kind: "endpoint",
+        allowed: "letters, digits, `-` and `_`",
+    })
 }
 
 fn check_served_entity(name: &str) -> Result<(), IdError> {
     length("served entity", name, ENDPOINT_NAME_MAX)?;
-    if name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+    if name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    {
         return Ok(());
     }
-    Err(IdError::Alphabet { kind: "served entity", allowed: "letters, digits, `-`, `_` and `.`" })
+    Err(IdError::Alphabet {
+        kind: "served entity",
+        allowed: "letters, digits, `-`, `_` and `.`",
+    })
 }
 
 fn check_model(name: &str) -> Result<(), IdError> {
@@ -116,7 +128,10 @@ fn check_model(name: &str) -> Result<(), IdError> {
     if name.chars().all(|c| !c.is_control() && c != '/' && c != ':') {
         return Ok(());
     }
-    Err(IdError::Alphabet { kind: "registered model", allowed: "characters other than `/`, `:` and control characters" })
+    Err(IdError::Alphabet {
+        kind: "registered model",
+        allowed: "characters other than `/`, `:` and control characters",
+    })
 }
 
 #[cfg(test)]
@@ -133,7 +148,13 @@ mod tests {
 
     #[test]
     fn bad_names_say_what_is_allowed() {
-        assert_eq!(EndpointName::new(""), Err(IdError::Length { kind: "endpoint", max: 63 }));
+        assert_eq!(
+            EndpointName::new(""),
+            Err(IdError::Length {
+                kind: "endpoint",
+                max: 63
+            })
+        );
         assert_eq!(EndpointName::new("databricks-x"), Err(IdError::Reserved));
         assert!(matches!(EndpointName::new("a/b"), Err(IdError::Alphabet { .. })));
         assert!(matches!(ModelName::new("models:/x"), Err(IdError::Alphabet { .. })));

@@ -42,7 +42,11 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { min_accuracy: 0.85, max_latency_ms: 200.0, max_drift_pvalue: 0.05 }
+        Self {
+            min_accuracy: 0.85,
+            max_latency_ms: 200.0,
+            max_drift_pvalue: 0.05,
+        }
     }
 }
 
@@ -137,7 +141,9 @@ pub const NOTIFICATION_ATTEMPTS_MAX: u32 = 20;
 /// Milliseconds to wait after the `attempts`-th failed attempt: 1 s doubling up to 5 min.
 #[must_use]
 pub fn retry_delay_ms(attempts: u32) -> i64 {
-    1_000_i64.saturating_mul(1 << attempts.saturating_sub(1).min(9)).min(300_000)
+    1_000_i64
+        .saturating_mul(1 << attempts.saturating_sub(1).min(9))
+        .min(300_000)
 }
 
 #[cfg(test)]

@@ -134,7 +134,9 @@ pub enum RegistryError {
     #[error("stage must be one of None, Staging, Production, Archived")]
     Stage,
     /// Not a model URI.
-    #[error("model uri must look like models:/NAME/VERSION, models:/NAME/STAGE, models:/NAME/latest or models:/NAME@ALIAS")]
+    #[error(
+        "model uri must look like models:/NAME/VERSION, models:/NAME/STAGE, models:/NAME/latest or models:/NAME@ALIAS"
+    )]
     ModelUri,
 }
 
@@ -143,7 +145,10 @@ impl FromStr for Stage {
 
     /// Case-insensitive, as MLflow's server is.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|s| s.as_str().eq_ignore_ascii_case(text)).ok_or(RegistryError::Stage)
+        Self::ALL
+            .into_iter()
+            .find(|s| s.as_str().eq_ignore_ascii_case(text))
+            .ok_or(RegistryError::Stage)
     }
 }
 
@@ -173,7 +178,10 @@ impl FromStr for ModelUri {
     type Err = RegistryError;
 
     fn from_str(uri: &str) -> Result<Self, Self::Err> {
-        let rest = uri.strip_prefix("models:/").ok_or(RegistryError::ModelUri)?.trim_start_matches('/');
+        let rest = uri
+            .strip_prefix("models:/")
+            .ok_or(RegistryError::ModelUri)?
+            .trim_start_matches('/');
         let name = |n: &str| ModelName::new(n).map_err(|_| RegistryError::ModelUri);
         if let Some((model, tail)) = rest.split_once('/') {
             let version = match tail.parse::<u32>() {
@@ -182,12 +190,16 @@ impl FromStr for ModelUri {
                 Err(_) if tail.eq_ignore_ascii_case("latest") => VersionRef::Latest,
                 Err(_) => VersionRef::Stage(tail.parse().map_err(|_| RegistryError::ModelUri)?),
             };
-            return Ok(Self { name: name(model)?, version });
+            return Ok(Self {
+                name: name(model)?,
+                version,
+            });
         }
         match rest.split_once('@') {
-            Some((model, alias)) if !alias.is_empty() => {
-                Ok(Self { name: name(model)?, version: VersionRef::Alias(alias.to_owned()) })
-            }
+            Some((model, alias)) if !alias.is_empty() => Ok(Self {
+                name: name(model)?,
+                version: VersionRef::Alias(alias.to_owned()),
+            }),
             _ => Err(RegistryError::ModelUri),
         }
     }
@@ -212,16 +224,30 @@ mod tests {
     fn model_uris_read_as_mlflow_reads_them() {
         let cases = [
             ("models:/diabetes_predictor/1", VersionRef::Number(1)),
-            ("models:/diabetes_predictor/production", VersionRef::Stage(Stage::Production)),
+            (
+                "models:/diabetes_predictor/production",
+                VersionRef::Stage(Stage::Production),
+            ),
             ("models:/diabetes_predictor/latest", VersionRef::Latest),
-            ("models:/diabetes_predictor@champion", VersionRef::Alias("champion".into())),
+            (
+                "models:/diabetes_predictor@champion",
+                VersionRef::Alias("champion".into()),
+            ),
         ];
         for (text, version) in cases {
             let uri: ModelUri = text.parse().expect(text);
             assert_eq!(uri.version, version, "{text}");
             assert_eq!(uri.to_string().parse::<ModelUri>().expect(text), uri);
         }
-        for bad in ["models:/", "models:/x", "models:/x/0", "models:/x/Nowhere", "runs:/a/b", "models:/x@", "models:/x/1/2"] {
+        for bad in [
+            "models:/",
+            "models:/x",
+            "models:/x/0",
+            "models:/x/Nowhere",
+            "runs:/a/b",
+            "models:/x@",
+            "models:/x/1/2",
+        ] {
             assert_eq!(bad.parse::<ModelUri>(), Err(RegistryError::ModelUri), "{bad}");
         }
     }

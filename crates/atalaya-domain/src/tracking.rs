@@ -40,7 +40,13 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Every status, in MLflow's numeric order (`RUNNING` = 1).
-    pub const ALL: [Self; 5] = [Self::Running, Self::Scheduled, Self::Finished, Self::Failed, Self::Killed];
+    pub const ALL: [Self; 5] = [
+        Self::Running,
+        Self::Scheduled,
+        Self::Finished,
+        Self::Failed,
+        Self::Killed,
+    ];
 
     /// MLflow's spelling.
     #[must_use]

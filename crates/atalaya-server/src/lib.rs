@@ -22,10 +22,10 @@ pub use app::{ADMIN_TOKEN_FILE, App, ModelError, OpenError, RegisterModel, Repor
 pub use clock::{Clock, HeldClock, SystemClock};
 pub use config::{LogSettings, ServerConfig};
 pub use http::{Drained, ListenerLimits};
-pub use telemetry::log_as_json;
 pub use notify::{Deliveries, EgressRule, EgressRuleError};
 pub use server::{Server, ServerError, route_table};
+pub use telemetry::log_as_json;
 pub use watch::{
-    Axis, BaselineError, Bars, Check, ColumnDrift, ColumnSummary, CompareError, Comparison, Counts, Figures, Latency,
+    Axis, Bars, BaselineError, Check, ColumnDrift, ColumnSummary, CompareError, Comparison, Counts, Figures, Latency,
     MonitorError, MonitorReport, MovedAlert, Overlay, Quality, Skipped, Verdict, VersionQuality, compare_batches,
 };

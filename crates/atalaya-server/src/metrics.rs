@@ -78,8 +78,11 @@ impl Metrics {
     /// The handles of one served entity; the same ones each time for the same names.
     pub(crate) fn entity(&self, endpoint: &str, entity: &str) -> EntityMetrics {
         let mut all = self.entities.lock().unwrap_or_else(PoisonError::into_inner);
-        let (endpoint, entity) =
-            if all.len() < SERIES_MAX { (endpoint, entity) } else { ("overflow", "overflow") };
+        let (endpoint, entity) = if all.len() < SERIES_MAX {
+            (endpoint, entity)
+        } else {
+            ("overflow", "overflow")
+        };
         if let Some(known) = all.iter().find(|m| m.0.endpoint == endpoint && m.0.entity == entity) {
             return known.clone();
         }
@@ -112,31 +115,86 @@ impl Metrics {
                 classes.map(|(class, n)| (labels(e, &[("status", class)]), n.load(Ordering::Relaxed)))
             })
             .collect();
-        family(&mut out, "atalaya_requests_total", "counter", "Invocations answered, by status class.", &requests);
-        let rows: Vec<_> = entities.iter().map(|m| (labels(&m.0, &[]), m.0.rows.load(Ordering::Relaxed))).collect();
+        family(
+            &mut out,
+            "atalaya_requests_total",
+            "counter",
+            "Invocations answered, by status class.",
+            &requests,
+        );
+        let rows: Vec<_> = entities
+            .iter()
+            .map(|m| (labels(&m.0, &[]), m.0.rows.load(Ordering::Relaxed)))
+            .collect();
         family(&mut out, "atalaya_rows_total", "counter", "Rows scored.", &rows);
         latency(&mut out, &entities);
         let c = &self.counters;
         for (name, help, value) in [
-            ("atalaya_unlogged_predictions_total", "Predictions answered without a log record.", &c.unlogged),
-            ("atalaya_log_records_flushed_total", "Log records written to the payload tables.", &c.flushed_records),
-            ("atalaya_log_flush_failures_total", "Flushes that failed and will be tried again.", &c.flush_failures),
-            ("atalaya_log_rows_untyped_total", "Records whose typed rows could not be made.", &c.rows_untyped),
-            ("atalaya_notifications_delivered_total", "Notifications delivered.", &c.notifications_delivered),
-            ("atalaya_notification_failures_total", "Notification attempts that failed.", &c.notification_failures),
-            ("atalaya_notifications_given_up_total", "Notifications given up.", &c.notifications_given_up),
+            (
+                "atalaya_unlogged_predictions_total",
+                "Predictions answered without a log record.",
+                &c.unlogged,
+            ),
+            (
+                "atalaya_log_records_flushed_total",
+                "Log records written to the payload tables.",
+                &c.flushed_records,
+            ),
+            (
+                "atalaya_log_flush_failures_total",
+                "Flushes that failed and will be tried again.",
+                &c.flush_failures,
+            ),
+            (
+                "atalaya_log_rows_untyped_total",
+                "Records whose typed rows could not be made.",
+                &c.rows_untyped,
+            ),
+            (
+                "atalaya_notifications_delivered_total",
+                "Notifications delivered.",
+                &c.notifications_delivered,
+            ),
+            (
+                "atalaya_notification_failures_total",
+                "Notification attempts that failed.",
+                &c.notification_failures,
+            ),
+            (
+                "atalaya_notifications_given_up_total",
+                "Notifications given up.",
+                &c.notifications_given_up,
+            ),
             ("atalaya_monitor_runs_total", "Monitor runs completed.", &c.monitor_runs),
-            ("atalaya_monitor_failures_total", "Monitor runs that failed.", &c.monitor_failures),
-            ("atalaya_unauthenticated_total", "Requests refused for want of a valid token.", &c.unauthenticated),
+            (
+                "atalaya_monitor_failures_total",
+                "Monitor runs that failed.",
+                &c.monitor_failures,
+            ),
+            (
+                "atalaya_unauthenticated_total",
+                "Requests refused for want of a valid token.",
+                &c.unauthenticated,
+            ),
         ] {
-            family(&mut out, name, "counter", help, &[(String::new(), value.load(Ordering::Relaxed))]);
+            family(
+                &mut out,
+                name,
+                "counter",
+                help,
+                &[(String::new(), value.load(Ordering::Relaxed))],
+            );
         }
         out
     }
 
     /// One endpoint's figures under the names of Databricks' metrics export.
     pub(crate) fn render_endpoint(&self, endpoint: &str) -> String {
-        let entities: Vec<_> = self.entities().into_iter().filter(|m| m.0.endpoint == endpoint).collect();
+        let entities: Vec<_> = self
+            .entities()
+            .into_iter()
+            .filter(|m| m.0.endpoint == endpoint)
+            .collect();
         let sum = |pick: fn(&EntityCounters) -> &AtomicU64| -> u64 {
             entities.iter().map(|m| pick(&m.0).load(Ordering::Relaxed)).sum()
         };
@@ -148,7 +206,13 @@ impl Metrics {
             ("request_4xx_count_total", client),
             ("request_5xx_count_total", server),
         ] {
-            family(&mut out, name, "counter", "Since the server started.", &[(label.clone(), value)]);
+            family(
+                &mut out,
+                name,
+                "counter",
+                "Since the server started.",
+                &[(label.clone(), value)],
+            );
         }
         let _ = writeln!(out, "# TYPE request_latency_ms summary");
         for m in &entities {
@@ -171,14 +235,22 @@ const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
 fn latency(out: &mut String, entities: &[EntityMetrics]) {
     let name = "atalaya_request_duration_seconds";
-    let _ = writeln!(out, "# HELP {name} Time from admission to answer.\n# TYPE {name} summary");
+    let _ = writeln!(
+        out,
+        "# HELP {name} Time from admission to answer.\n# TYPE {name} summary"
+    );
     for m in entities {
         let seen = m.0.latency.snapshot();
         for q in QUANTILES {
             let seconds = seen.quantile(q).unwrap_or(0.0) / 1e6;
             let _ = writeln!(out, "{name}{} {seconds}", labels(&m.0, &[("quantile", &q.to_string())]));
         }
-        let _ = writeln!(out, "{name}_sum{} {}", labels(&m.0, &[]), seen.sum_micros() as f64 / 1e6);
+        let _ = writeln!(
+            out,
+            "{name}_sum{} {}",
+            labels(&m.0, &[]),
+            seen.sum_micros() as f64 / 1e6
+        );
         let _ = writeln!(out, "{name}_count{} {}", labels(&m.0, &[]), seen.count());
     }
 }
@@ -191,7 +263,11 @@ fn family(out: &mut String, name: &str, kind: &str, help: &str, series: &[(Strin
 }
 
 fn labels(e: &EntityCounters, more: &[(&str, &str)]) -> String {
-    let mut text = format!("{{endpoint=\"{}\",served_entity=\"{}\"", escaped(&e.endpoint), escaped(&e.entity));
+    let mut text = format!(
+        "{{endpoint=\"{}\",served_entity=\"{}\"",
+        escaped(&e.endpoint),
+        escaped(&e.entity)
+    );
     for (key, value) in more {
         let _ = write!(text, ",{key}=\"{value}\"");
     }
@@ -217,6 +293,10 @@ mod tests {
         assert!(text.contains("atalaya_requests_total{endpoint=\"diabetes\",served_entity=\"m-1\",status=\"2xx\"} 1"));
         assert!(text.contains("atalaya_requests_total{endpoint=\"diabetes\",served_entity=\"m-1\",status=\"4xx\"} 1"));
         assert!(text.contains("atalaya_rows_total{endpoint=\"diabetes\",served_entity=\"m-1\"} 5"));
-        assert!(metrics.render_endpoint("diabetes").contains("request_count_total{endpoint_name=\"diabetes\"} 2"));
+        assert!(
+            metrics
+                .render_endpoint("diabetes")
+                .contains("request_count_total{endpoint_name=\"diabetes\"} 2")
+        );
     }
 }

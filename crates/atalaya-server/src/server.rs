@@ -61,7 +61,10 @@ impl Server {
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Drained {
         let app = self.app.clone();
         let limits = app.limits().clone();
-        let dispatch = Dispatch { app: self.app, router: self.router };
+        let dispatch = Dispatch {
+            app: self.app,
+            router: self.router,
+        };
         let stopping = async {
             shutdown.await;
             app.start_draining();
@@ -111,8 +114,8 @@ impl Service<Request<Incoming>> for Dispatch {
 /// Clients send `//serving-endpoints`, trailing slashes and `/ajax-api/`: one spelling reaches the router.
 fn normal(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
-    let tidy = !path.contains("//") && !(path.len() > 1 && path.ends_with('/')) && !path.starts_with("/ajax-api/");
-    if tidy {
+    let trailing = path.len() > 1 && path.ends_with('/');
+    if !trailing && !path.contains("//") && !path.starts_with("/ajax-api/") {
         return None;
     }
     let mut clean = String::with_capacity(path.len());
@@ -142,7 +145,10 @@ mod tests {
         let cases = [
             ("//serving-endpoints/a/invocations", "/serving-endpoints/a/invocations"),
             ("/api/2.0/serving-endpoints/", "/api/2.0/serving-endpoints"),
-            ("/ajax-api/2.0/mlflow/runs/get?run_id=1", "/api/2.0/mlflow/runs/get?run_id=1"),
+            (
+                "/ajax-api/2.0/mlflow/runs/get?run_id=1",
+                "/api/2.0/mlflow/runs/get?run_id=1",
+            ),
             ("//", "/"),
         ];
         for (sent, routed) in cases {

@@ -96,19 +96,34 @@ impl Settings {
             "`node` may hold only letters, digits and `-`"
         );
         self.egress_rules()?;
-        anyhow::ensure!((1..=128).contains(&self.log.segment_mib), "`log.segment_mib` must be from 1 to 128");
+        anyhow::ensure!(
+            (1..=128).contains(&self.log.segment_mib),
+            "`log.segment_mib` must be from 1 to 128"
+        );
         anyhow::ensure!(
             self.log.disk_budget_mib >= 2 * self.log.segment_mib,
             "`log.disk_budget_mib` must hold at least two segments"
         );
-        anyhow::ensure!(self.log.flush_every_seconds >= 1, "`log.flush_every_seconds` must be at least 1");
-        anyhow::ensure!((1..=1024).contains(&self.log.flush_mib), "`log.flush_mib` must be from 1 to 1024");
-        anyhow::ensure!(self.listener.max_connections >= 1, "`listener.max_connections` must be at least 1");
+        anyhow::ensure!(
+            self.log.flush_every_seconds >= 1,
+            "`log.flush_every_seconds` must be at least 1"
+        );
+        anyhow::ensure!(
+            (1..=1024).contains(&self.log.flush_mib),
+            "`log.flush_mib` must be from 1 to 1024"
+        );
+        anyhow::ensure!(
+            self.listener.max_connections >= 1,
+            "`listener.max_connections` must be at least 1"
+        );
         Ok(())
     }
 
     fn egress_rules(&self) -> anyhow::Result<Vec<EgressRule>> {
-        let rule = |text: &String| text.parse().context("`egress_allow` takes `host:port` and `address/prefix`");
+        let rule = |text: &String| {
+            text.parse()
+                .context("`egress_allow` takes `host:port` and `address/prefix`")
+        };
         self.egress_allow.iter().map(rule).collect()
     }
 

@@ -20,7 +20,11 @@ pub(crate) async fn open_beside(home: &Path) -> anyhow::Result<App> {
 pub(crate) fn admin_token(home: &Path) -> anyhow::Result<String> {
     let path = home.join(atalaya_server::ADMIN_TOKEN_FILE);
     let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("cannot read {}; start the server once with `atalaya up --home {}`", path.display(), home.display())
+        format!(
+            "cannot read {}; start the server once with `atalaya up --home {}`",
+            path.display(),
+            home.display()
+        )
     })?;
     Ok(text.trim().to_owned())
 }

@@ -24,14 +24,21 @@ pub(crate) fn say(text: &str) -> anyhow::Result<()> {
 /// first is.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |i: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count());
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(i))
+            .map(|cell| cell.chars().count());
         cells.chain([head[i].chars().count()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let line = |cells: Vec<&str>| {
         let padded = cells.iter().enumerate().map(|(i, cell)| {
             let w = widths[i];
-            if i == 0 { format!("{cell:<w$}") } else { format!("{cell:>w$}") }
+            if i == 0 {
+                format!("{cell:<w$}")
+            } else {
+                format!("{cell:>w$}")
+            }
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
@@ -43,8 +50,11 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 
 /// A progress bar of `total` steps; hidden when standard error is not a terminal.
 pub(crate) fn progress(total: Option<u64>, label: &'static str) -> ProgressBar {
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
     let bar = match total {
         Some(total) => ProgressBar::with_draw_target(Some(total), target),
         None => ProgressBar::with_draw_target(None, target),
@@ -68,7 +78,10 @@ mod tests {
 
     #[test]
     fn a_table_lines_up() {
-        let text = table(&["column", "p"], &[vec!["age".into(), "0.5".into()], vec!["glucose".into(), "1e-40".into()]]);
+        let text = table(
+            &["column", "p"],
+            &[vec!["age".into(), "0.5".into()], vec!["glucose".into(), "1e-40".into()]],
+        );
         assert_eq!(text, "column       p\n───────  ─────\nage        0.5\nglucose  1e-40");
     }
 }

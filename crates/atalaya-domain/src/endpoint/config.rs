@@ -78,7 +78,9 @@ impl Durability {
     /// Reads the configured word.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Process, Self::Fsync, Self::BestEffort].into_iter().find(|d| d.as_str() == text)
+        [Self::Process, Self::Fsync, Self::BestEffort]
+            .into_iter()
+            .find(|d| d.as_str() == text)
     }
 }
 
@@ -104,7 +106,11 @@ pub struct LogPolicy {
 
 impl Default for LogPolicy {
     fn default() -> Self {
-        Self { enabled: true, durability: Durability::Process, on_failure: OnLogFailure::ServeUnlogged }
+        Self {
+            enabled: true,
+            durability: Durability::Process,
+            on_failure: OnLogFailure::ServeUnlogged,
+        }
     }
 }
 
@@ -133,7 +139,13 @@ pub fn default_entity_name(model: &ModelName, version: u32) -> Result<ServedEnti
     let safe: String = model
         .as_str()
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     ServedEntityName::new(&format!("{safe}-{version}"))
 }
@@ -178,7 +190,12 @@ impl EndpointConfig {
                 return Err(ConfigError::UnknownRoute(route.entity.clone()));
             }
         }
-        Ok(Self { config_version, entities, traffic, log })
+        Ok(Self {
+            config_version,
+            entities,
+            traffic,
+            log,
+        })
     }
 }
 
@@ -255,7 +272,12 @@ pub enum ConfigUpdate {
 
 impl ConfigUpdate {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::NotUpdating, Self::InProgress, Self::UpdateFailed, Self::UpdateCanceled];
+    pub const ALL: [Self; 4] = [
+        Self::NotUpdating,
+        Self::InProgress,
+        Self::UpdateFailed,
+        Self::UpdateCanceled,
+    ];
 
     /// Databricks' spelling.
     #[must_use]

@@ -36,7 +36,11 @@ pub fn plan(endpoint: &Endpoint, observed: &Observed) -> Vec<Action> {
     {
         actions.push(Action::Restore);
     }
-    let Some(pending) = endpoint.pending.as_ref().filter(|_| endpoint.update == ConfigUpdate::InProgress) else {
+    let Some(pending) = endpoint
+        .pending
+        .as_ref()
+        .filter(|_| endpoint.update == ConfigUpdate::InProgress)
+    else {
         return actions;
     };
     if let Some((entity, reason)) = &observed.failed {
@@ -74,7 +78,13 @@ mod tests {
             scale_to_zero: false,
             environment: Default::default(),
         };
-        EndpointConfig::new(config_version, vec![entity], Traffic::all_to(name), LogPolicy::default()).expect("valid")
+        EndpointConfig::new(
+            config_version,
+            vec![entity],
+            Traffic::all_to(name),
+            LogPolicy::default(),
+        )
+        .expect("valid")
     }
 
     fn endpoint(active: Option<EndpointConfig>, pending: Option<EndpointConfig>, update: ConfigUpdate) -> Endpoint {
@@ -97,7 +107,10 @@ mod tests {
         let wanted = endpoint(None, Some(config(1, 1)), ConfigUpdate::InProgress);
         let name = ServedEntityName::new("diabetes-1").expect("name");
         assert_eq!(plan(&wanted, &Observed::default()), vec![Action::Load(name.clone())]);
-        let loaded = Observed { loaded: vec![name], ..Observed::default() };
+        let loaded = Observed {
+            loaded: vec![name],
+            ..Observed::default()
+        };
         assert_eq!(plan(&wanted, &loaded), vec![Action::Activate]);
     }
 
@@ -106,7 +119,10 @@ mod tests {
         let wanted = endpoint(Some(config(1, 1)), Some(config(2, 2)), ConfigUpdate::InProgress);
         let observed = Observed {
             published: Some(1),
-            failed: Some((ServedEntityName::new("diabetes-2").expect("name"), "unknown class".into())),
+            failed: Some((
+                ServedEntityName::new("diabetes-2").expect("name"),
+                "unknown class".into(),
+            )),
             ..Observed::default()
         };
         assert_eq!(
@@ -119,7 +135,10 @@ mod tests {
     fn after_a_restart_the_active_configuration_is_restored_and_nothing_else() {
         let stored = endpoint(Some(config(3, 1)), None, ConfigUpdate::NotUpdating);
         assert_eq!(plan(&stored, &Observed::default()), vec![Action::Restore]);
-        let running = Observed { published: Some(3), ..Observed::default() };
+        let running = Observed {
+            published: Some(3),
+            ..Observed::default()
+        };
         assert_eq!(plan(&stored, &running), vec![]);
     }
 }

@@ -63,7 +63,12 @@ impl Traffic {
     /// Everything to one entity.
     #[must_use]
     pub fn all_to(entity: ServedEntityName) -> Self {
-        Self { routes: vec![Route { entity, percentage: 100 }] }
+        Self {
+            routes: vec![Route {
+                entity,
+                percentage: 100,
+            }],
+        }
     }
 
     /// The shares, in the order given.
@@ -99,7 +104,10 @@ mod tests {
     use super::*;
 
     fn route(name: &str, percentage: u8) -> Route {
-        Route { entity: ServedEntityName::new(name).expect("name"), percentage }
+        Route {
+            entity: ServedEntityName::new(name).expect("name"),
+            percentage,
+        }
     }
 
     #[test]
@@ -121,9 +129,18 @@ mod tests {
 
     #[test]
     fn splits_that_do_not_sum_to_a_hundred_are_refused() {
-        assert_eq!(Traffic::new(vec![route("a", 90), route("b", 9)]), Err(TrafficError::Sum(99)));
+        assert_eq!(
+            Traffic::new(vec![route("a", 90), route("b", 9)]),
+            Err(TrafficError::Sum(99))
+        );
         assert_eq!(Traffic::new(vec![]), Err(TrafficError::Empty));
-        assert!(matches!(Traffic::new(vec![route("a", 50), route("a", 50)]), Err(TrafficError::Duplicate(_))));
-        assert!(matches!(Traffic::new(vec![route("a", 101)]), Err(TrafficError::Range(_))));
+        assert!(matches!(
+            Traffic::new(vec![route("a", 50), route("a", 50)]),
+            Err(TrafficError::Duplicate(_))
+        ));
+        assert!(matches!(
+            Traffic::new(vec![route("a", 101)]),
+            Err(TrafficError::Range(_))
+        ));
     }
 }

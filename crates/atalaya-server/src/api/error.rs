@@ -67,7 +67,12 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after: None, allow: None }
+        Self {
+            code,
+            message: message.into(),
+            retry_after: None,
+            allow: None,
+        }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -90,11 +95,17 @@ impl ApiError {
     /// A fault of ours: the caller gets a plain sentence, the log gets the cause.
     pub(crate) fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = %chain(cause), "request failed");
-        Self::new(ErrorCode::InternalError, "the server could not complete the request; its log has the cause")
+        Self::new(
+            ErrorCode::InternalError,
+            "the server could not complete the request; its log has the cause",
+        )
     }
 
     pub(crate) fn unavailable(message: impl Into<String>, retry_after_seconds: u32) -> Self {
-        Self { retry_after: Some(retry_after_seconds), ..Self::new(ErrorCode::TemporarilyUnavailable, message) }
+        Self {
+            retry_after: Some(retry_after_seconds),
+            ..Self::new(ErrorCode::TemporarilyUnavailable, message)
+        }
     }
 
     pub(crate) fn status(&self) -> StatusCode {

@@ -17,9 +17,19 @@ impl FromRequest<App> for Raw {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let limit = request.extensions().get::<BodyLimit>().copied().unwrap_or(BodyLimit::None);
+        let limit = request
+            .extensions()
+            .get::<BodyLimit>()
+            .copied()
+            .unwrap_or(BodyLimit::None);
         let limits = app.limits();
-        let body = read_body(request.into_body(), limit.bytes(), limits.body_stall, limits.body_deadline).await;
+        let body = read_body(
+            request.into_body(),
+            limit.bytes(),
+            limits.body_stall,
+            limits.body_deadline,
+        )
+        .await;
         body.map(Self).map_err(ApiError::from)
     }
 }
@@ -42,8 +52,14 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let Raw(bytes) = Raw::from_request(request, app).await?;
-        let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { &bytes };
-        serde_json::from_slice(text).map(Self).map_err(|error| json_error(&error))
+        let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) {
+            b"{}"
+        } else {
+            &bytes
+        };
+        serde_json::from_slice(text)
+            .map(Self)
+            .map_err(|error| json_error(&error))
     }
 }
 
@@ -53,7 +69,10 @@ fn json_error(error: &serde_json::Error) -> ApiError {
     if error.is_data() {
         // serde's message names our fields and types, but may quote the caller's value in backticks or quotes.
         let message = error.to_string();
-        if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        if let Some(field) = message
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.split('`').next())
+        {
             return ApiError::missing_parameter(field);
         }
         return ApiError::invalid(format!("a field has the wrong type in the JSON body at {at}"));

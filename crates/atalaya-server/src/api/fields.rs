@@ -71,9 +71,15 @@ impl Fields {
 
     /// Refuses fields that are none of `known`, naming the first: a misspelt one must not be lost in silence.
     pub(crate) fn only(&self, known: &[&str]) -> Result<(), ApiError> {
-        let Some(stray) = self.values.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+        let Some(stray) = self.values.keys().find(|key| !known.contains(&key.as_str())) else {
+            return Ok(());
+        };
         let shown: String = stray.chars().filter(|c| !c.is_control()).take(64).collect();
-        Err(ApiError::invalid(format!("unknown field `{}`; known are {}", self.name(&shown), known.join(", "))))
+        Err(ApiError::invalid(format!(
+            "unknown field `{}`; known are {}",
+            self.name(&shown),
+            known.join(", ")
+        )))
     }
 
     /// The path of a field, as messages name it.

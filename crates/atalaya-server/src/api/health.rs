@@ -25,5 +25,9 @@ pub(crate) async fn version() -> &'static str {
 
 /// Prometheus text.
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.render_metrics()).into_response()
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        app.render_metrics(),
+    )
+        .into_response()
 }

@@ -26,7 +26,17 @@ pub(crate) async fn endpoint(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Response {
-    call(&app, &ScoringPath { endpoint: &name, entity: None }, &caller, &headers, body).await
+    call(
+        &app,
+        &ScoringPath {
+            endpoint: &name,
+            entity: None,
+        },
+        &caller,
+        &headers,
+        body,
+    )
+    .await
 }
 
 /// `POST /serving-endpoints/{name}/served-models/{entity}/invocations`.
@@ -37,7 +47,17 @@ pub(crate) async fn entity(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Response {
-    call(&app, &ScoringPath { endpoint: &name, entity: Some(&entity) }, &caller, &headers, body).await
+    call(
+        &app,
+        &ScoringPath {
+            endpoint: &name,
+            entity: Some(&entity),
+        },
+        &caller,
+        &headers,
+        body,
+    )
+    .await
 }
 
 /// The names in a scoring path.
@@ -53,10 +73,14 @@ impl<'a> ScoringPath<'a> {
         let inner = path.strip_prefix("/serving-endpoints/")?.strip_suffix("/invocations")?;
         let plain = |part: &str| !part.is_empty() && !part.contains(['/', '%']);
         match inner.split_once("/served-models/") {
-            None => plain(inner).then_some(Self { endpoint: inner, entity: None }),
-            Some((endpoint, entity)) => {
-                (plain(endpoint) && plain(entity)).then_some(Self { endpoint, entity: Some(entity) })
-            }
+            None => plain(inner).then_some(Self {
+                endpoint: inner,
+                entity: None,
+            }),
+            Some((endpoint, entity)) => (plain(endpoint) && plain(entity)).then_some(Self {
+                endpoint,
+                entity: Some(entity),
+            }),
         }
     }
 }
@@ -66,7 +90,10 @@ pub(crate) async fn score<B>(app: &App, path: &ScoringPath<'_>, parts: &Request<
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let caller = match app.admit(Access::QueryEndpoint, Some(path.endpoint), parts.headers()).await {
+    let caller = match app
+        .admit(Access::QueryEndpoint, Some(path.endpoint), parts.headers())
+        .await
+    {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
@@ -83,7 +110,13 @@ where
 
 async fn call(app: &App, path: &ScoringPath<'_>, caller: &Caller, headers: &HeaderMap, body: Bytes) -> Response {
     let requester = caller.principal().map_or("", |p| p.user.as_str());
-    let invocation = Invocation { endpoint: path.endpoint, served_entity: path.entity, headers, body, requester };
+    let invocation = Invocation {
+        endpoint: path.endpoint,
+        served_entity: path.entity,
+        headers,
+        body,
+        requester,
+    };
     invoke(app, invocation).await
 }
 
@@ -93,10 +126,22 @@ mod tests {
 
     #[test]
     fn scoring_paths_are_recognised_and_odd_ones_left_to_the_router() {
-        let plain = ScoringPath { endpoint: "diabetes", entity: None };
-        assert_eq!(ScoringPath::parse("/serving-endpoints/diabetes/invocations"), Some(plain));
-        let direct = ScoringPath { endpoint: "diabetes", entity: Some("m-2") };
-        assert_eq!(ScoringPath::parse("/serving-endpoints/diabetes/served-models/m-2/invocations"), Some(direct));
+        let plain = ScoringPath {
+            endpoint: "diabetes",
+            entity: None,
+        };
+        assert_eq!(
+            ScoringPath::parse("/serving-endpoints/diabetes/invocations"),
+            Some(plain)
+        );
+        let direct = ScoringPath {
+            endpoint: "diabetes",
+            entity: Some("m-2"),
+        };
+        assert_eq!(
+            ScoringPath::parse("/serving-endpoints/diabetes/served-models/m-2/invocations"),
+            Some(direct)
+        );
         for odd in [
             "/serving-endpoints//invocations",
             "/serving-endpoints/a/b/invocations",

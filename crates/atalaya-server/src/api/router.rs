@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Router};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use axum::{Extension, Router};
 use http::Method;
 use http::request::Parts;
 use serde::Serialize;
@@ -117,8 +117,9 @@ impl Routes {
             audit: audit.as_str(),
         });
         let filter = MethodFilter::try_from(method).expect("routes use standard methods");
-        let guarded = on(filter, handler)
-            .route_layer(from_fn(move |request: Request, next: Next| async move { guard(rule, request, next).await }));
+        let guarded = on(filter, handler).route_layer(from_fn(move |request: Request, next: Next| async move {
+            guard(rule, request, next).await
+        }));
         self.router = self.router.route(path, guarded);
         self
     }
@@ -153,7 +154,10 @@ impl Routes {
 async fn guard(rule: Rule, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let app = app_of(&parts);
-    let caller = match app.admit(rule.access, endpoint_in(parts.uri.path()), &parts.headers).await {
+    let caller = match app
+        .admit(rule.access, endpoint_in(parts.uri.path()), &parts.headers)
+        .await
+    {
         Ok(caller) => caller,
         Err(error) => return refuse(rule, &parts, error),
     };
@@ -175,7 +179,11 @@ async fn guard(rule: Rule, request: Request, next: Next) -> Response {
 }
 
 fn app_of(parts: &Parts) -> App {
-    parts.extensions.get::<App>().cloned().expect("the router puts the app into every request")
+    parts
+        .extensions
+        .get::<App>()
+        .cloned()
+        .expect("the router puts the app into every request")
 }
 
 pub(crate) fn too_large(limit: BodyLimit) -> String {
@@ -199,18 +207,26 @@ fn refuse(rule: Rule, parts: &Parts, error: ApiError) -> Response {
 async fn unknown(rows: &[RouteRow], request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let path = parts.uri.path();
-    if let Err(error) = app_of(&parts).admit(Access::QueryEndpoint, endpoint_in(path), &parts.headers).await
+    if let Err(error) = app_of(&parts)
+        .admit(Access::QueryEndpoint, endpoint_in(path), &parts.headers)
+        .await
         && error.code == ErrorCode::Unauthenticated
     {
         return error.into_response();
     }
-    let mut allowed: Vec<&str> = rows.iter().filter(|r| matches(r.path, path)).map(|r| r.method.as_str()).collect();
+    let mut allowed: Vec<&str> = rows
+        .iter()
+        .filter(|r| matches(r.path, path))
+        .map(|r| r.method.as_str())
+        .collect();
     allowed.dedup();
     if allowed.is_empty() {
         return ApiError::new(ErrorCode::EndpointNotFound, "no such API path on this server").into_response();
     }
-    let mut error =
-        ApiError::new(ErrorCode::MethodNotAllowed, format!("this API path takes {}", allowed.join(", ")));
+    let mut error = ApiError::new(
+        ErrorCode::MethodNotAllowed,
+        format!("this API path takes {}", allowed.join(", ")),
+    );
     error.allow = Some(allowed.join(", "));
     error.into_response()
 }
@@ -236,7 +252,10 @@ fn content_length(headers: &http::HeaderMap) -> Option<u64> {
 
 /// The endpoint that a scoring path names.
 pub(crate) fn endpoint_in(path: &str) -> Option<&str> {
-    path.strip_prefix("/serving-endpoints/")?.split('/').next().filter(|name| !name.is_empty())
+    path.strip_prefix("/serving-endpoints/")?
+        .split('/')
+        .next()
+        .filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -246,8 +265,14 @@ mod tests {
     #[test]
     fn patterns_cover_their_paths_and_no_others() {
         assert!(matches("/health", "/health"));
-        assert!(matches("/serving-endpoints/{name}/invocations", "/serving-endpoints/a/invocations"));
-        assert!(!matches("/serving-endpoints/{name}/invocations", "/serving-endpoints//invocations"));
+        assert!(matches(
+            "/serving-endpoints/{name}/invocations",
+            "/serving-endpoints/a/invocations"
+        ));
+        assert!(!matches(
+            "/serving-endpoints/{name}/invocations",
+            "/serving-endpoints//invocations"
+        ));
         assert!(!matches("/health", "/health/x"));
         assert!(matches("/files/{*path}", "/files/a/b"));
         assert!(!matches("/files/{*path}", "/files"));

@@ -12,9 +12,27 @@ const POST: Method = Method::POST;
 /// All routes with their rules.
 pub(crate) fn routes() -> Routes {
     Routes::default()
-        .route((GET, "/health"), Access::Open, BodyLimit::None, Audit::Silent, health::health)
-        .route((GET, "/version"), Access::Open, BodyLimit::None, Audit::Silent, health::version)
-        .route((GET, "/metrics"), Access::Read, BodyLimit::None, Audit::Silent, health::metrics)
+        .route(
+            (GET, "/health"),
+            Access::Open,
+            BodyLimit::None,
+            Audit::Silent,
+            health::health,
+        )
+        .route(
+            (GET, "/version"),
+            Access::Open,
+            BodyLimit::None,
+            Audit::Silent,
+            health::version,
+        )
+        .route(
+            (GET, "/metrics"),
+            Access::Read,
+            BodyLimit::None,
+            Audit::Silent,
+            health::metrics,
+        )
         .route(
             (POST, "/serving-endpoints/{name}/invocations"),
             Access::QueryEndpoint,

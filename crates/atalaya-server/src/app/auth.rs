@@ -65,9 +65,23 @@ impl Callers {
                 .iter()
                 .filter(|(_, entry)| entry.until > now)
                 .take(REMEMBERED_MAX - 1)
-                .map(|(k, e)| (k.clone(), Remembered { principal: Arc::clone(&e.principal), until: e.until }))
+                .map(|(k, e)| {
+                    (
+                        k.clone(),
+                        Remembered {
+                            principal: Arc::clone(&e.principal),
+                            until: e.until,
+                        },
+                    )
+                })
                 .collect();
-            map.insert(token.to_owned(), Remembered { principal: Arc::clone(principal), until });
+            map.insert(
+                token.to_owned(),
+                Remembered {
+                    principal: Arc::clone(principal),
+                    until,
+                },
+            );
             map
         });
     }
@@ -99,13 +113,17 @@ impl App {
         if principal.may(access, endpoint) {
             return Ok(Caller::Known(principal));
         }
-        Err(ApiError::new(ErrorCode::PermissionDenied, "the token does not allow this call"))
+        Err(ApiError::new(
+            ErrorCode::PermissionDenied,
+            "the token does not allow this call",
+        ))
     }
 
     async fn verify(&self, text: &str) -> Result<Arc<Principal>, ApiError> {
         let refused = || self.unauthenticated("the token is not valid; it may have expired or been revoked");
         let token = Token::parse(text).map_err(|_| refused())?;
-        let Verification::Valid(principal) = self.store().verify_token(&self.0.pepper, &token, self.now()).await? else {
+        let Verification::Valid(principal) = self.store().verify_token(&self.0.pepper, &token, self.now()).await?
+        else {
             return Err(refused());
         };
         let principal = Arc::new(principal);
@@ -114,7 +132,11 @@ impl App {
     }
 
     fn unauthenticated(&self, message: &str) -> ApiError {
-        self.0.metrics.counters.unauthenticated.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.0
+            .metrics
+            .counters
+            .unauthenticated
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         ApiError::new(ErrorCode::Unauthenticated, message)
     }
 

@@ -41,7 +41,12 @@ impl App {
         let _one_at_a_time = self.0.changes.lock().await;
         self.known_versions(&change).await?;
         let config = configuration(1, change)?;
-        let new = NewEndpoint { name: name.clone(), config, tags, created_by: user.to_owned() };
+        let new = NewEndpoint {
+            name: name.clone(),
+            config,
+            tags,
+            created_by: user.to_owned(),
+        };
         self.store().create_endpoint(&new, self.now()).await?;
         match self.open_slot(name.as_str()) {
             Ok(slot) => self.endpoints().insert(slot),
@@ -62,11 +67,20 @@ impl App {
 
     /// Every endpoint.
     pub(crate) async fn list_endpoints(&self) -> Result<Vec<EndpointView>, ApiError> {
-        Ok(self.store().endpoints().await?.into_iter().map(|endpoint| self.view(endpoint)).collect())
+        Ok(self
+            .store()
+            .endpoints()
+            .await?
+            .into_iter()
+            .map(|endpoint| self.view(endpoint))
+            .collect())
     }
 
     fn view(&self, endpoint: Endpoint) -> EndpointView {
-        let published = self.endpoints().slot(endpoint.name.as_str()).and_then(|slot| slot.published());
+        let published = self
+            .endpoints()
+            .slot(endpoint.name.as_str())
+            .and_then(|slot| slot.published());
         EndpointView { endpoint, published }
     }
 
@@ -79,7 +93,13 @@ impl App {
         let _one_at_a_time = self.0.changes.lock().await;
         let current = self.store().endpoint(name).await?;
         self.known_versions(&change).await?;
-        let newest = current.active.iter().chain(&current.pending).map(|c| c.config_version).max().unwrap_or(0);
+        let newest = current
+            .active
+            .iter()
+            .chain(&current.pending)
+            .map(|c| c.config_version)
+            .max()
+            .unwrap_or(0);
         let config = configuration(newest + 1, change)?;
         self.store().set_pending(name, &config, self.now()).await?;
         self.reconcile(name).await;
@@ -90,7 +110,9 @@ impl App {
     pub(crate) async fn delete_endpoint(&self, name: &EndpointName) -> Result<(), ApiError> {
         let _one_at_a_time = self.0.changes.lock().await;
         self.store().delete_endpoint(name).await?;
-        let Some(slot) = self.endpoints().slot(name.as_str()) else { return Ok(()) };
+        let Some(slot) = self.endpoints().slot(name.as_str()) else {
+            return Ok(());
+        };
         slot.withdraw();
         self.endpoints().remove(name.as_str());
         self.retire(&slot).await;
@@ -120,10 +142,15 @@ impl App {
     pub(crate) async fn retire_left_over_logs(&self) -> Result<(), OpenError> {
         let _one_at_a_time = self.0.changes.lock().await;
         let wal = self.config().wal();
-        let unreadable = |source| OpenError::Path { path: wal.clone(), source };
+        let unreadable = |source| OpenError::Path {
+            path: wal.clone(),
+            source,
+        };
         for entry in std::fs::read_dir(&wal).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
             if EndpointName::new(&name).is_ok() && self.endpoints().slot(&name).is_none() {
                 let slot = self.open_slot(&name)?;
                 self.retire(&slot).await;
@@ -142,7 +169,9 @@ impl App {
     /// Carries out the plan for one endpoint until there is nothing left to do. Never fails: what goes wrong becomes
     /// the endpoint's state.
     pub(crate) async fn reconcile(&self, name: &EndpointName) {
-        let Some(slot) = self.endpoints().slot(name.as_str()) else { return };
+        let Some(slot) = self.endpoints().slot(name.as_str()) else {
+            return;
+        };
         let mut pending = Pending::default();
         loop {
             let endpoint = match self.store().endpoint(name).await {
@@ -189,7 +218,11 @@ impl App {
                 }
             }
             Action::Load(name) => {
-                let entity = endpoint.pending.iter().flat_map(|c| &c.entities).find(|e| e.name == name);
+                let entity = endpoint
+                    .pending
+                    .iter()
+                    .flat_map(|c| &c.entities)
+                    .find(|e| e.name == name);
                 let Some(entity) = entity else { return Ok(()) };
                 match self.load_entity(endpoint, entity).await {
                     Ok(loaded) => pending.loaded.push((name, loaded)),
@@ -198,16 +231,23 @@ impl App {
             }
             Action::Activate => {
                 let Some(config) = &endpoint.pending else { return Ok(()) };
-                let loaded = std::mem::take(&mut pending.loaded).into_iter().map(|(_, entity)| entity).collect();
+                let loaded = std::mem::take(&mut pending.loaded)
+                    .into_iter()
+                    .map(|(_, entity)| entity)
+                    .collect();
                 // Stored first: after a crash in between, the new configuration is restored, not the old one.
-                self.store().activate(&endpoint.name, config.config_version, self.now()).await?;
+                self.store()
+                    .activate(&endpoint.name, config.config_version, self.now())
+                    .await?;
                 slot.publish(Snapshot::new(config.clone(), loaded));
                 tracing::info!(endpoint = %endpoint.name, config_version = config.config_version, "configuration serves");
             }
             Action::Fail(reason) => {
                 let Some(config) = &endpoint.pending else { return Ok(()) };
                 tracing::warn!(endpoint = %endpoint.name, reason, "configuration refused; the old one goes on serving");
-                self.store().fail_update(&endpoint.name, config.config_version, &reason, self.now()).await?;
+                self.store()
+                    .fail_update(&endpoint.name, config.config_version, &reason, self.now())
+                    .await?;
             }
         }
         Ok(())
@@ -220,14 +260,20 @@ impl App {
     ) -> Result<Vec<Arc<LoadedEntity>>, (ServedEntityName, String)> {
         let mut loaded = Vec::with_capacity(config.entities.len());
         for entity in &config.entities {
-            let one = self.load_entity(endpoint, entity).await.map_err(|reason| (entity.name.clone(), reason))?;
+            let one = self
+                .load_entity(endpoint, entity)
+                .await
+                .map_err(|reason| (entity.name.clone(), reason))?;
             loaded.push(one);
         }
         Ok(loaded)
     }
 
     async fn load_entity(&self, endpoint: &Endpoint, entity: &ServedEntity) -> Result<Arc<LoadedEntity>, String> {
-        let model = self.load_model(&entity.model, entity.version).await.map_err(|error| chain(&error))?;
+        let model = self
+            .load_model(&entity.model, entity.version)
+            .await
+            .map_err(|error| chain(&error))?;
         let metrics = self.metrics().entity(endpoint.name.as_str(), entity.name.as_str());
         Ok(Arc::new(LoadedEntity::new(entity, model, metrics)))
     }

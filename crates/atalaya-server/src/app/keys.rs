@@ -21,7 +21,10 @@ pub(crate) fn key_file(path: &Path, fresh: [u8; 32]) -> io::Result<[u8; 32]> {
             let mut bytes = Vec::new();
             File::open(path)?.take(33).read_to_end(&mut bytes)?;
             bytes.try_into().map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidData, "a key file holds exactly 32 bytes; restore it from a backup")
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a key file holds exactly 32 bytes; restore it from a backup",
+                )
             })
         }
         Err(error) => Err(error),
@@ -38,7 +41,10 @@ pub(crate) fn secret_file(path: &Path, text: &str) -> io::Result<()> {
 
 /// Makes the directory entry of a new file durable.
 pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
 }
 
@@ -56,6 +62,9 @@ mod tests {
         assert_eq!(key_file(&path, [2; 32]).expect("kept"), [1; 32]);
         assert_eq!(path.metadata().expect("metadata").permissions().mode() & 0o777, 0o600);
         std::fs::write(&path, b"short").expect("write");
-        assert_eq!(key_file(&path, [3; 32]).expect_err("damaged").kind(), io::ErrorKind::InvalidData);
+        assert_eq!(
+            key_file(&path, [3; 32]).expect_err("damaged").kind(),
+            io::ErrorKind::InvalidData
+        );
     }
 }

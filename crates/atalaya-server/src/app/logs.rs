@@ -12,16 +12,24 @@ use crate::serving::{EndpointSlot, flush_all};
 
 impl App {
     fn known_slot(&self, endpoint: &str) -> Result<Arc<EndpointSlot>, ApiError> {
-        self.endpoints().slot(endpoint).ok_or_else(|| ApiError::not_found("no serving endpoint has this name"))
+        self.endpoints()
+            .slot(endpoint)
+            .ok_or_else(|| ApiError::not_found("no serving endpoint has this name"))
     }
 
     /// Takes labels into the endpoint's log; they are on the disk when this returns.
     pub(crate) async fn accept_labels(&self, endpoint: &str, labels: Vec<Label>) -> Result<Receipt, ApiError> {
         let slot = self.known_slot(endpoint)?;
-        let record = LabelsRecord { labeled_at_us: self.now_us(), labels };
+        let record = LabelsRecord {
+            labeled_at_us: self.now_us(),
+            labels,
+        };
         let bytes = serde_json::to_vec(&record).map_err(|error| ApiError::internal(&error))?;
         slot.log.append_durable(KIND_LABELS, &[&bytes]).await.map_err(|error| {
-            ApiError::unavailable(format!("the labels could not be logged ({}); send them again", error.reason()), 1)
+            ApiError::unavailable(
+                format!("the labels could not be logged ({}); send them again", error.reason()),
+                1,
+            )
         })
     }
 

@@ -18,8 +18,8 @@ mod registry;
 mod signing;
 mod tokens;
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use atalaya_domain::Timestamp;
 use atalaya_lake::Lake;
@@ -33,8 +33,8 @@ pub(crate) use auth::Caller;
 pub(crate) use endpoint_config::{ConfigRequest, EndpointRequest, LogChange};
 pub(crate) use endpoints::{EndpointChange, EndpointView};
 pub use models::{ModelError, RegisterModel};
-pub(crate) use monitors::{MonitorRequest, MonitorView};
 pub use monitors::ReportFiles;
+pub(crate) use monitors::{MonitorRequest, MonitorView};
 pub use open::{ADMIN_TOKEN_FILE, OpenError};
 pub(crate) use registry::{RegisteredModelView, SourceError};
 pub(crate) use tokens::{TokenRequest, TokenRequestError};

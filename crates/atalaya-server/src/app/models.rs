@@ -65,7 +65,11 @@ impl App {
             .map_err(|error| StoreError::from(ArtifactError::from(error)))?;
         let digest = self.artifacts().put(files).await.map_err(StoreError::from)?;
         let now = self.now();
-        let model = NewRegisteredModel { name: request.name.clone(), description: String::new(), tags: Tags::new() };
+        let model = NewRegisteredModel {
+            name: request.name.clone(),
+            description: String::new(),
+            tags: Tags::new(),
+        };
         match self.store().create_registered_model(&model, now).await {
             Ok(_) | Err(StoreError::AlreadyExists { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -75,14 +79,21 @@ impl App {
             name: request.name,
             description: String::new(),
             source: request.source,
-            run_id: if request.run_id.is_empty() { declared } else { request.run_id },
+            run_id: if request.run_id.is_empty() {
+                declared
+            } else {
+                request.run_id
+            },
             model_id: String::new(),
             run_link: String::new(),
             created_by: request.user,
             tags: Tags::new(),
         };
         let pending = self.store().create_model_version(&version, now).await?;
-        Ok(self.store().finish_model_version(&pending.name, pending.version, &digest, now).await?)
+        Ok(self
+            .store()
+            .finish_model_version(&pending.name, pending.version, &digest, now)
+            .await?)
     }
 
     /// The version that a model URI means.
@@ -98,7 +109,10 @@ impl App {
     /// # Errors
     /// [`ModelError`] when the version is unknown, unfinished, or no native loader takes it.
     pub async fn load_model(&self, name: &ModelName, version: u32) -> Result<Arc<LoadedModel>, ModelError> {
-        let uri = ModelUri { name: name.clone(), version: VersionRef::Number(version) };
+        let uri = ModelUri {
+            name: name.clone(),
+            version: VersionRef::Number(version),
+        };
         let found = self.store().resolve(&uri).await?;
         self.load_version(&found).await
     }
@@ -134,7 +148,11 @@ async fn load(files: ModelFiles) -> Result<LoadedModel, ModelError> {
 
 impl ModelCache {
     fn lookup(&self, digest: &str) -> Option<Arc<LoadedModel>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest)?.upgrade()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(digest)?
+            .upgrade()
     }
 
     fn keep(&self, digest: &str, loaded: &Arc<LoadedModel>) {

@@ -3,8 +3,8 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use atalaya_domain::access::Role;
 use atalaya_lake::Lake;
@@ -105,14 +105,21 @@ impl App {
     /// [`OpenError`] names what could not be opened.
     pub async fn open_beside(config: ServerConfig, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         for dir in [&config.home, &config.keys(), &config.wal(), &config.lake()] {
-            private_dir(dir).map_err(|source| OpenError::Path { path: dir.clone(), source })?;
+            private_dir(dir).map_err(|source| OpenError::Path {
+                path: dir.clone(),
+                source,
+            })?;
         }
         let pepper_path = config.keys().join("pepper");
-        let pepper = key_file(&pepper_path, rand::rng().random())
-            .map_err(|source| OpenError::Path { path: pepper_path, source })?;
+        let pepper = key_file(&pepper_path, rand::rng().random()).map_err(|source| OpenError::Path {
+            path: pepper_path,
+            source,
+        })?;
         let signing_path = config.keys().join("signing");
-        let signing_key = key_file(&signing_path, rand::rng().random())
-            .map_err(|source| OpenError::Path { path: signing_path, source })?;
+        let signing_key = key_file(&signing_path, rand::rng().random()).map_err(|source| OpenError::Path {
+            path: signing_path,
+            source,
+        })?;
         let store = Store::open(&config.database()).await?;
         let artifacts = Artifacts::open(&config.artifacts()).await?;
         let lake = Lake::open(config.lake());
@@ -148,15 +155,22 @@ impl App {
             disk_budget_bytes: config.log.disk_budget_bytes,
             ..LogConfig::new(endpoint, &config.node)
         };
-        let log = Log::open(&config.wal().join(endpoint), settings, rand::rng().random())
-            .map_err(|source| OpenError::Log { endpoint: endpoint.to_owned(), source })?;
+        let log = Log::open(&config.wal().join(endpoint), settings, rand::rng().random()).map_err(|source| {
+            OpenError::Log {
+                endpoint: endpoint.to_owned(),
+                source,
+            }
+        })?;
         Ok(Arc::new(EndpointSlot::new(endpoint.to_owned(), log)))
     }
 
     /// The administrator's first token: adopted from `admin.token` when it is there, made and written there otherwise.
     async fn bootstrap_token(&self) -> Result<(), OpenError> {
         let path = self.config().home.join(ADMIN_TOKEN_FILE);
-        let refused = |source| OpenError::Path { path: path.clone(), source };
+        let refused = |source| OpenError::Path {
+            path: path.clone(),
+            source,
+        };
         let new = NewToken {
             owner: ADMIN.to_owned(),
             role: Role::Admin,
@@ -166,14 +180,20 @@ impl App {
         };
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let token = Token::parse(text.trim())
-                    .map_err(|source| OpenError::AdminToken { path: path.clone(), source })?;
-                self.store().adopt_token(&self.0.pepper, &token, &new, self.now()).await?;
+                let token = Token::parse(text.trim()).map_err(|source| OpenError::AdminToken {
+                    path: path.clone(),
+                    source,
+                })?;
+                self.store()
+                    .adopt_token(&self.0.pepper, &token, &new, self.now())
+                    .await?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let random: [u8; TOKEN_RANDOM_BYTES] = rand::rng().random();
                 let token = Token::generate(TokenKind::Bootstrap, &random);
-                self.store().create_token(&self.0.pepper, &token, &new, self.now()).await?;
+                self.store()
+                    .create_token(&self.0.pepper, &token, &new, self.now())
+                    .await?;
                 secret_file(&path, token.expose()).map_err(refused)?;
                 tracing::info!(path = %path.display(), "administrator's token written");
             }
@@ -186,9 +206,20 @@ impl App {
 /// One server per home: two would give out the same log numbers and deliver every alert twice.
 fn lock_home(home: &Path) -> Result<File, OpenError> {
     let path = home.join("server.lock");
-    let refused = |source| OpenError::Path { path: path.clone(), source };
-    private_dir(home).map_err(|source| OpenError::Path { path: home.to_owned(), source })?;
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
+    let refused = |source| OpenError::Path {
+        path: path.clone(),
+        source,
+    };
+    private_dir(home).map_err(|source| OpenError::Path {
+        path: home.to_owned(),
+        source,
+    })?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { home: home.to_owned() }),

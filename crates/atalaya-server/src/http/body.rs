@@ -44,7 +44,10 @@ where
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(limit);
     let mut whole = BytesMut::with_capacity(first.len() + expected);
     whole.extend_from_slice(&first);
-    while let Some(data) = timeout_at(until, next(&mut body, stall)).await.map_err(|_| BodyError::TooSlow)?? {
+    while let Some(data) = timeout_at(until, next(&mut body, stall))
+        .await
+        .map_err(|_| BodyError::TooSlow)??
+    {
         if whole.len() + data.len() > limit {
             return Err(BodyError::TooLarge(limit));
         }
@@ -93,13 +96,22 @@ mod tests {
             let parts = (0..n).map(|_| Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"ab"))));
             StreamBody::new(futures::stream::iter(parts.collect::<Vec<_>>()))
         };
-        assert_eq!(read_body(frames(3), 6, SECOND, SECOND).await.as_deref(), Ok(&b"ababab"[..]));
-        assert_eq!(read_body(frames(4), 6, SECOND, SECOND).await, Err(BodyError::TooLarge(6)));
+        assert_eq!(
+            read_body(frames(3), 6, SECOND, SECOND).await.as_deref(),
+            Ok(&b"ababab"[..])
+        );
+        assert_eq!(
+            read_body(frames(4), 6, SECOND, SECOND).await,
+            Err(BodyError::TooLarge(6))
+        );
     }
 
     #[tokio::test]
     async fn a_body_that_stops_half_way_is_given_up() {
         let stuck = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, std::io::Error>>());
-        assert_eq!(read_body(stuck, 6, Duration::from_millis(1), SECOND).await, Err(BodyError::TooSlow));
+        assert_eq!(
+            read_body(stuck, 6, Duration::from_millis(1), SECOND).await,
+            Err(BodyError::TooSlow)
+        );
     }
 }

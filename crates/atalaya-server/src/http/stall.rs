@@ -20,7 +20,11 @@ pub(crate) struct StallGuard<T> {
 
 impl<T> StallGuard<T> {
     pub(crate) fn new(inner: T, limit: Duration) -> Self {
-        Self { inner, limit, waiting: None }
+        Self {
+            inner,
+            limit,
+            waiting: None,
+        }
     }
 
     fn settle<R>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<R>>) -> Poll<io::Result<R>> {

@@ -20,7 +20,12 @@ pub(crate) struct EndpointSlot {
 
 impl EndpointSlot {
     pub(crate) fn new(name: String, log: Log) -> Self {
-        Self { name, log: Arc::new(log), flushing: tokio::sync::Mutex::default(), snapshot: ArcSwapOption::empty() }
+        Self {
+            name,
+            log: Arc::new(log),
+            flushing: tokio::sync::Mutex::default(),
+            snapshot: ArcSwapOption::empty(),
+        }
     }
 
     /// What is served now; `None` before the first configuration is ready.

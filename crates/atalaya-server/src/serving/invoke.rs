@@ -21,9 +21,7 @@ use rand::RngExt;
 
 use super::endpoints::EndpointSlot;
 use super::log::outcome;
-use super::log::record::{
-    Content, FLAG_REQUEST_DROPPED, FLAG_RESPONSE_DROPPED, KIND_PREDICTION, PredictionRecord,
-};
+use super::log::record::{Content, FLAG_REQUEST_DROPPED, FLAG_RESPONSE_DROPPED, KIND_PREDICTION, PredictionRecord};
 use super::snapshot::{LoadedEntity, Snapshot};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
@@ -93,14 +91,24 @@ pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Response {
     let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     entity.metrics.record(answer.status, answer.rows, duration_us);
     let request_id: [u8; 16] = rand::rng().random();
-    let entry = Entry { call: &call, snapshot, entity, answer: &answer, content, time_us, duration_us, request_id };
+    let entry = Entry {
+        call: &call,
+        snapshot,
+        entity,
+        answer: &answer,
+        content,
+        time_us,
+        duration_us,
+        request_id,
+    };
     match log(&slot, snapshot.config.log, &entry).await {
         Ok(receipt) => respond(answer, entity, request_id, &receipt),
         Err(error) => match snapshot.config.log.on_failure {
-            OnLogFailure::Fail => {
-                ApiError::unavailable("the prediction log cannot take the record; nothing was predicted for you", 1)
-                    .into_response()
-            }
+            OnLogFailure::Fail => ApiError::unavailable(
+                "the prediction log cannot take the record; nothing was predicted for you",
+                1,
+            )
+            .into_response(),
             OnLogFailure::ServeUnlogged => {
                 app.metrics().counters.unlogged.fetch_add(1, Ordering::Relaxed);
                 respond(answer, entity, request_id, &error.unlogged().to_string())
@@ -122,7 +130,10 @@ fn score(entity: &LoadedEntity, content: Result<ContentType, ()>, body: &[u8]) -
         Ok(predictions) => predictions,
         Err(error) => {
             let answer = failed(&error.into(), "MODEL");
-            return Answer { client_request_id: request.client_request_id, ..answer };
+            return Answer {
+                client_request_id: request.client_request_id,
+                ..answer
+            };
         }
     };
     let mut body = Vec::with_capacity(32 + 8 * predictions.values.len());
@@ -154,8 +165,11 @@ fn failed(error: &ApiError, reason: &'static str) -> Answer {
 
 impl From<PayloadError> for ApiError {
     fn from(error: PayloadError) -> Self {
-        let code =
-            if error.is_invalid_parameter() { ErrorCode::InvalidParameterValue } else { ErrorCode::BadRequest };
+        let code = if error.is_invalid_parameter() {
+            ErrorCode::InvalidParameterValue
+        } else {
+            ErrorCode::BadRequest
+        };
         Self::new(code, error.to_string())
     }
 }
@@ -170,7 +184,11 @@ impl From<PredictError> for ApiError {
 fn content_of(headers: &HeaderMap) -> Result<ContentType, ()> {
     match headers.get(CONTENT_TYPE) {
         None => Ok(ContentType::Json),
-        Some(value) => value.to_str().ok().and_then(|text| ContentType::parse(text).ok()).ok_or(()),
+        Some(value) => value
+            .to_str()
+            .ok()
+            .and_then(|text| ContentType::parse(text).ok())
+            .ok_or(()),
     }
 }
 
@@ -222,27 +240,38 @@ async fn log(slot: &EndpointSlot, policy: LogPolicy, entry: &Entry<'_>) -> Resul
         model: &entry.entity.model,
         reason: entry.answer.reason,
         outcome: &entry.answer.outcome,
-        request: if flags & FLAG_REQUEST_DROPPED == 0 { request } else { &[] },
-        response: if flags & FLAG_RESPONSE_DROPPED == 0 { response } else { &[] },
+        request: if flags & FLAG_REQUEST_DROPPED == 0 {
+            request
+        } else {
+            &[]
+        },
+        response: if flags & FLAG_RESPONSE_DROPPED == 0 {
+            response
+        } else {
+            &[]
+        },
     };
     let receipt: Receipt = match policy.durability {
         Durability::Process => HEAD.with_borrow_mut(|head| {
             head.clear();
             record.write_head(head);
-            slot.log.append(KIND_PREDICTION, &[head, record.request, record.response])
+            slot.log
+                .append(KIND_PREDICTION, &[head, record.request, record.response])
         })?,
         Durability::Fsync => {
             let commit = HEAD.with_borrow_mut(|head| {
                 head.clear();
                 record.write_head(head);
-                slot.log.append_durable(KIND_PREDICTION, &[head, record.request, record.response])
+                slot.log
+                    .append_durable(KIND_PREDICTION, &[head, record.request, record.response])
             });
             commit.await?
         }
         Durability::BestEffort => HEAD.with_borrow_mut(|head| {
             head.clear();
             record.write_head(head);
-            slot.log.append_best_effort(KIND_PREDICTION, &[head, record.request, record.response])
+            slot.log
+                .append_best_effort(KIND_PREDICTION, &[head, record.request, record.response])
         })?,
     };
     Ok(receipt.to_string())

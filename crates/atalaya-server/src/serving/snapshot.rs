@@ -84,7 +84,10 @@ impl Snapshot {
             place.unwrap_or(usize::MAX)
         };
         loaded.sort_by_key(|entity| rank(&entity.name));
-        Self { config, entities: loaded }
+        Self {
+            config,
+            entities: loaded,
+        }
     }
 
     /// The entity that a uniform draw from `[0, 1)` falls on.

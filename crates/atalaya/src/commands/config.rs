@@ -11,7 +11,11 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     match config {
         Config::Show(show) => {
             let settings = Settings::read(&show.home.home)?;
-            if show.json { json(&settings)? } else { say(toml::to_string(&settings)?.trim_end())? }
+            if show.json {
+                json(&settings)?
+            } else {
+                say(toml::to_string(&settings)?.trim_end())?
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -19,8 +19,15 @@ const ROWS_MAX: usize = 5_000_000;
 pub(crate) async fn run(drift: Drift) -> anyhow::Result<ExitCode> {
     let baseline = read(&drift.baseline, &drift.column).await?;
     let window = read(&drift.window, &drift.column).await?;
-    let mode = if drift.mode == "lab" { DecisionMode::Lab } else { DecisionMode::Budget };
-    anyhow::ensure!((0.0..=1.0).contains(&drift.threshold), "--threshold must be from 0 to 1");
+    let mode = if drift.mode == "lab" {
+        DecisionMode::Lab
+    } else {
+        DecisionMode::Budget
+    };
+    anyhow::ensure!(
+        (0.0..=1.0).contains(&drift.threshold),
+        "--threshold must be from 0 to 1"
+    );
     let found = compare_batches(&baseline.batch, &window.batch, &drift.column, mode, drift.threshold)?;
     let report = Report {
         mode: &drift.mode,
@@ -30,14 +37,24 @@ pub(crate) async fn run(drift: Drift) -> anyhow::Result<ExitCode> {
         sampled: baseline.sampled() || window.sampled(),
         drifted: found.drifted().map(str::to_owned).collect(),
         columns: found.results.iter().map(Column::from).collect(),
-        skipped: found.skipped.iter().map(|(column, reason)| Skipped { column, reason }).collect(),
+        skipped: found
+            .skipped
+            .iter()
+            .map(|(column, reason)| Skipped { column, reason })
+            .collect(),
     };
-    if drift.json { json(&report)? } else { print(&report)? }
+    if drift.json {
+        json(&report)?
+    } else {
+        print(&report)?
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn read(path: &Path, columns: &[String]) -> anyhow::Result<atalaya_lake::Window> {
-    read_baseline(path, columns, ROWS_MAX).await.with_context(|| format!("cannot read {}", path.display()))
+    read_baseline(path, columns, ROWS_MAX)
+        .await
+        .with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[derive(Serialize)]
@@ -92,7 +109,13 @@ impl From<&DriftResult> for Column {
 }
 
 fn print(report: &Report<'_>) -> anyhow::Result<()> {
-    let number = |x: f64| if x != 0.0 && x.abs() < 1e-4 { format!("{x:.2e}") } else { format!("{x:.4}") };
+    let number = |x: f64| {
+        if x != 0.0 && x.abs() < 1e-4 {
+            format!("{x:.2e}")
+        } else {
+            format!("{x:.4}")
+        }
+    };
     let rows: Vec<Vec<String>> = report
         .columns
         .iter()
@@ -100,10 +123,21 @@ fn print(report: &Report<'_>) -> anyhow::Result<()> {
             let p = c.p_value.map_or("–".to_owned(), number);
             let corrected = c.corrected_p_value.map_or("–".to_owned(), number);
             let verdict = if c.drifted { "DRIFT" } else { "quiet" };
-            vec![c.column.clone(), c.test.to_owned(), number(c.statistic), p, corrected, number(c.psi), verdict.to_owned()]
+            vec![
+                c.column.clone(),
+                c.test.to_owned(),
+                number(c.statistic),
+                p,
+                corrected,
+                number(c.psi),
+                verdict.to_owned(),
+            ]
         })
         .collect();
-    say(&table(&["column", "test", "statistic", "p", "p corrected", "psi", "verdict"], &rows))?;
+    say(&table(
+        &["column", "test", "statistic", "p", "p corrected", "psi", "verdict"],
+        &rows,
+    ))?;
     for skipped in &report.skipped {
         say(&format!("skipped `{}`: {}", skipped.column, skipped.reason))?;
     }

@@ -30,8 +30,13 @@ async fn register_folder(register: Register) -> anyhow::Result<ExitCode> {
     let files = read_model_folder(&register.dir)?;
     let app = open_beside(&register.home.home).await?;
     let source = std::path::absolute(&register.dir)?.display().to_string();
-    let request =
-        RegisterModel { name, files, source: format!("file://{source}"), run_id: String::new(), user: user() };
+    let request = RegisterModel {
+        name,
+        files,
+        source: format!("file://{source}"),
+        run_id: String::new(),
+        user: user(),
+    };
     let version = app.register_model(request).await?;
     let loaded = app.load_version(&version).await?;
     if register.json {
@@ -61,13 +66,24 @@ pub(crate) fn read_model_folder(dir: &Path) -> anyhow::Result<ModelFiles> {
     let mut pairs: Vec<(String, Vec<u8>)> = Vec::new();
     let mut folders: Vec<(PathBuf, String, usize)> = vec![(dir.to_owned(), String::new(), 0)];
     while let Some((folder, prefix, depth)) = folders.pop() {
-        anyhow::ensure!(depth <= DEPTH_MAX, "{} is nested more than {DEPTH_MAX} folders deep", folder.display());
+        anyhow::ensure!(
+            depth <= DEPTH_MAX,
+            "{} is nested more than {DEPTH_MAX} folders deep",
+            folder.display()
+        );
         for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
             let entry = entry?;
             let path = entry.path();
             let kind = entry.file_type()?;
-            anyhow::ensure!(!kind.is_symlink(), "{} is a link; a model folder holds plain files", path.display());
-            let name = entry.file_name().into_string().map_err(|_| anyhow::anyhow!("a file name is not UTF-8"))?;
+            anyhow::ensure!(
+                !kind.is_symlink(),
+                "{} is a link; a model folder holds plain files",
+                path.display()
+            );
+            let name = entry
+                .file_name()
+                .into_string()
+                .map_err(|_| anyhow::anyhow!("a file name is not UTF-8"))?;
             let relative = format!("{prefix}{name}");
             if kind.is_dir() {
                 folders.push((path, format!("{relative}/"), depth + 1));
@@ -90,7 +106,15 @@ async fn list_models(list: List) -> anyhow::Result<ExitCode> {
     }
     let cells: Vec<Vec<String>> = rows
         .iter()
-        .map(|r| vec![r.name.clone(), r.version.to_string(), r.stage.to_owned(), r.status.to_owned(), r.aliases.join(", ")])
+        .map(|r| {
+            vec![
+                r.name.clone(),
+                r.version.to_string(),
+                r.stage.to_owned(),
+                r.status.to_owned(),
+                r.aliases.join(", "),
+            ]
+        })
         .collect();
     say(&table(&["model", "version", "stage", "status", "aliases"], &cells))?;
     Ok(ExitCode::SUCCESS)
@@ -107,7 +131,10 @@ struct VersionRow {
 
 async fn version_rows(app: &App) -> anyhow::Result<Vec<VersionRow>> {
     let mut rows = Vec::new();
-    let mut search = Search { order_by: vec!["name ASC".into(), "version_number ASC".into()], ..Search::default() };
+    let mut search = Search {
+        order_by: vec!["name ASC".into(), "version_number ASC".into()],
+        ..Search::default()
+    };
     loop {
         let page = app.store().search_model_versions(&search).await?;
         rows.extend(page.items.into_iter().map(|v| VersionRow {

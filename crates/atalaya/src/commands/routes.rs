@@ -16,7 +16,13 @@ pub(crate) fn run(routes: &Routes) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|r| {
             let limit = r.body_limit_bytes.to_string();
-            vec![r.path.to_owned(), r.method.clone(), r.access.to_owned(), limit, r.audit.to_owned()]
+            vec![
+                r.path.to_owned(),
+                r.method.clone(),
+                r.access.to_owned(),
+                limit,
+                r.audit.to_owned(),
+            ]
         })
         .collect();
     say(&table(&["path", "method", "access", "body limit", "audit"], &cells))?;

@@ -46,7 +46,11 @@ pub(crate) async fn run(score: Score) -> anyhow::Result<ExitCode> {
         ..SinkOptions::default()
     };
     let scored = score_into(&app, &version, &score.input, &score.output, options).await?;
-    if score.json { json(&scored)? } else { say(&sentence(&scored))? }
+    if score.json {
+        json(&scored)?
+    } else {
+        say(&sentence(&scored))?
+    }
     app.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -76,11 +80,19 @@ pub(crate) async fn score_into(
     let model = app.load_version(version).await?;
     let run_id = start_run(app, version, input, output).await?;
     let result = drive(app, &model, version, input, output, options).await;
-    let status = if result.is_ok() { RunStatus::Finished } else { RunStatus::Failed };
+    let status = if result.is_ok() {
+        RunStatus::Finished
+    } else {
+        RunStatus::Failed
+    };
     if let Ok(summary) = &result {
         record(app, &run_id, summary).await?;
     }
-    let ended = RunUpdate { status: Some(status), ended_at: Some(app.now()), run_name: None };
+    let ended = RunUpdate {
+        status: Some(status),
+        ended_at: Some(app.now()),
+        run_name: None,
+    };
     app.store().update_run(&run_id, &ended).await?;
     let summary = result?;
     Ok(Scored {
@@ -97,7 +109,11 @@ pub(crate) async fn score_into(
 }
 
 fn rate(summary: &ScoreSummary) -> f64 {
-    if summary.seconds > 0.0 { summary.rows as f64 / summary.seconds } else { 0.0 }
+    if summary.seconds > 0.0 {
+        summary.rows as f64 / summary.seconds
+    } else {
+        0.0
+    }
 }
 
 async fn drive(
@@ -112,8 +128,9 @@ async fn drive(
         .await
         .with_context(|| format!("cannot read {}", input.display()))?;
     let bar = progress(source.rows(), "scoring");
-    let sink =
-        Sink::open(output, options).await.with_context(|| format!("cannot write {}", output.display()))?;
+    let sink = Sink::open(output, options)
+        .await
+        .with_context(|| format!("cannot write {}", output.display()))?;
     let added = Added {
         model_name: version.name.as_str().to_owned(),
         model_version: version.version.to_string(),
@@ -141,7 +158,10 @@ async fn start_run(app: &App, version: &ModelVersion, input: &Path, output: &Pat
         ("input".to_owned(), input.display().to_string()),
         ("output".to_owned(), output.display().to_string()),
     ];
-    let batch = LogBatch { params, ..LogBatch::default() };
+    let batch = LogBatch {
+        params,
+        ..LogBatch::default()
+    };
     app.store().log_batch(&run.run_id, &batch).await?;
     Ok(run.run_id)
 }
@@ -156,8 +176,16 @@ async fn record(app: &App, run_id: &str, summary: &ScoreSummary) -> anyhow::Resu
         ("seconds", summary.seconds),
         ("rows_per_second", rate(summary)),
     ]
-    .map(|(key, value)| Metric { key: key.to_owned(), value, timestamp: now, step: 0 });
-    let batch = LogBatch { metrics: metrics.to_vec(), ..LogBatch::default() };
+    .map(|(key, value)| Metric {
+        key: key.to_owned(),
+        value,
+        timestamp: now,
+        step: 0,
+    });
+    let batch = LogBatch {
+        metrics: metrics.to_vec(),
+        ..LogBatch::default()
+    };
     app.store().log_batch(run_id, &batch).await?;
     Ok(())
 }

@@ -35,12 +35,22 @@ struct WireValue {
 impl<'de> Deserialize<'de> for WireValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;
-        let number = |n| Ok(Self { number: Some(n), text: None });
+        let number = |n| {
+            Ok(Self {
+                number: Some(n),
+                text: None,
+            })
+        };
         match value {
             serde_json::Value::Bool(b) => number(f64::from(u8::from(b))),
             serde_json::Value::Number(n) => number(n.as_f64().unwrap_or(f64::NAN)),
-            serde_json::Value::String(text) => Ok(Self { number: None, text: Some(text) }),
-            _ => Err(serde::de::Error::custom("label must be a number, a text, true or false")),
+            serde_json::Value::String(text) => Ok(Self {
+                number: None,
+                text: Some(text),
+            }),
+            _ => Err(serde::de::Error::custom(
+                "label must be a number, a text, true or false",
+            )),
         }
     }
 }
@@ -48,9 +58,16 @@ impl<'de> Deserialize<'de> for WireValue {
 impl WireLabel {
     fn checked(self, place: usize) -> ApiResult<Label> {
         if self.row_id.is_none() == self.request_id.is_none() {
-            return Err(ApiError::invalid(format!("`labels[{place}]` must have either `row_id` or `request_id`")));
+            return Err(ApiError::invalid(format!(
+                "`labels[{place}]` must have either `row_id` or `request_id`"
+            )));
         }
-        Ok(Label { row_id: self.row_id, request_id: self.request_id, number: self.label.number, text: self.label.text })
+        Ok(Label {
+            row_id: self.row_id,
+            request_id: self.request_id,
+            number: self.label.number,
+            text: self.label.text,
+        })
     }
 }
 
@@ -67,10 +84,16 @@ pub(crate) async fn post(
     JsonBody(body): JsonBody<PostLabels>,
 ) -> ApiResult<Json<Accepted>> {
     if body.labels.is_empty() || body.labels.len() > LABELS_MAX {
-        return Err(ApiError::invalid(format!("`labels` must have 1 to {LABELS_MAX} entries")));
+        return Err(ApiError::invalid(format!(
+            "`labels` must have 1 to {LABELS_MAX} entries"
+        )));
     }
-    let labels: Vec<Label> =
-        body.labels.into_iter().enumerate().map(|(i, label)| label.checked(i)).collect::<ApiResult<_>>()?;
+    let labels: Vec<Label> = body
+        .labels
+        .into_iter()
+        .enumerate()
+        .map(|(i, label)| label.checked(i))
+        .collect::<ApiResult<_>>()?;
     let accepted = labels.len();
     let receipt = app.accept_labels(&name, labels).await?.to_string();
     Ok(Json(Accepted { accepted, receipt }))

@@ -28,7 +28,9 @@ pub(crate) struct LogState {
 }
 
 pub(crate) async fn flush(State(app): State<App>, Path(name): Path<String>) -> ApiResult<Json<Flushed>> {
-    Ok(Json(Flushed { records: app.flush_endpoint(&name).await? }))
+    Ok(Json(Flushed {
+        records: app.flush_endpoint(&name).await?,
+    }))
 }
 
 pub(crate) async fn state(State(app): State<App>, Path(name): Path<String>) -> ApiResult<Json<LogState>> {

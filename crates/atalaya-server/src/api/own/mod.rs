@@ -44,10 +44,34 @@ fn watching(routes: Routes) -> Routes {
     const MONITORS: &str = "/api/atalaya/v1/monitors";
     const MONITOR: &str = "/api/atalaya/v1/monitors/{name}";
     routes
-        .route((Method::POST, MONITORS), Access::Write, BodyLimit::Json, Audit::Change, monitors::create)
-        .route((Method::GET, MONITORS), Access::Read, BodyLimit::None, Audit::Read, monitors::list)
-        .route((Method::GET, MONITOR), Access::Read, BodyLimit::None, Audit::Read, monitors::read)
-        .route((Method::DELETE, MONITOR), Access::Write, BodyLimit::None, Audit::Change, monitors::delete)
+        .route(
+            (Method::POST, MONITORS),
+            Access::Write,
+            BodyLimit::Json,
+            Audit::Change,
+            monitors::create,
+        )
+        .route(
+            (Method::GET, MONITORS),
+            Access::Read,
+            BodyLimit::None,
+            Audit::Read,
+            monitors::list,
+        )
+        .route(
+            (Method::GET, MONITOR),
+            Access::Read,
+            BodyLimit::None,
+            Audit::Read,
+            monitors::read,
+        )
+        .route(
+            (Method::DELETE, MONITOR),
+            Access::Write,
+            BodyLimit::None,
+            Audit::Change,
+            monitors::delete,
+        )
         .route(
             (Method::POST, "/api/atalaya/v1/monitors/{name}/run"),
             Access::Write,
@@ -83,10 +107,34 @@ fn telling(routes: Routes) -> Routes {
     const NOTIFIERS: &str = "/api/atalaya/v1/notifiers";
     const NOTIFIER: &str = "/api/atalaya/v1/notifiers/{name}";
     routes
-        .route((Method::POST, NOTIFIERS), Access::Write, BodyLimit::Json, Audit::Change, notifiers::create)
-        .route((Method::GET, NOTIFIERS), Access::Read, BodyLimit::None, Audit::Read, notifiers::list)
-        .route((Method::GET, NOTIFIER), Access::Read, BodyLimit::None, Audit::Read, notifiers::read)
-        .route((Method::DELETE, NOTIFIER), Access::Write, BodyLimit::None, Audit::Change, notifiers::delete)
+        .route(
+            (Method::POST, NOTIFIERS),
+            Access::Write,
+            BodyLimit::Json,
+            Audit::Change,
+            notifiers::create,
+        )
+        .route(
+            (Method::GET, NOTIFIERS),
+            Access::Read,
+            BodyLimit::None,
+            Audit::Read,
+            notifiers::list,
+        )
+        .route(
+            (Method::GET, NOTIFIER),
+            Access::Read,
+            BodyLimit::None,
+            Audit::Read,
+            notifiers::read,
+        )
+        .route(
+            (Method::DELETE, NOTIFIER),
+            Access::Write,
+            BodyLimit::None,
+            Audit::Change,
+            notifiers::delete,
+        )
         .route(
             (Method::POST, "/api/atalaya/v1/notifiers/{name}/test"),
             Access::Write,
@@ -94,5 +142,11 @@ fn telling(routes: Routes) -> Routes {
             Audit::Change,
             notifiers::test,
         )
-        .route((Method::GET, "/api/atalaya/v1/alerts"), Access::Read, BodyLimit::None, Audit::Read, alerts::list)
+        .route(
+            (Method::GET, "/api/atalaya/v1/alerts"),
+            Access::Read,
+            BodyLimit::None,
+            Audit::Read,
+            alerts::list,
+        )
 }

@@ -51,30 +51,46 @@ async fn flush_locked(app: &App, slot: &Arc<EndpointSlot>) -> Result<u64, FlushE
         let log = Arc::clone(&slot.log);
         let max_bytes = app.config().log.flush_bytes;
         let next = tokio::task::spawn_blocking(move || log.next_flush(max_bytes, FLUSH_RECORDS_MAX));
-        let Some(batch) = next.await.map_err(|_| FlushError::Ended)?? else { return Ok(records) };
+        let Some(batch) = next.await.map_err(|_| FlushError::Ended)?? else {
+            return Ok(records);
+        };
         let batch = Arc::new(batch);
         flush_batch(app, slot, &batch).await?;
         let (log, epoch, last_seq) = (Arc::clone(&slot.log), batch.epoch, batch.last_seq);
         let noted = tokio::task::spawn_blocking(move || log.flushed(epoch, last_seq));
         noted.await.map_err(|_| FlushError::Ended)??;
         records += batch.len() as u64;
-        app.metrics().counters.flushed_records.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        app.metrics()
+            .counters
+            .flushed_records
+            .fetch_add(batch.len() as u64, Ordering::Relaxed);
     }
 }
 
 async fn flush_batch(app: &App, slot: &EndpointSlot, batch: &Arc<FlushBatch>) -> Result<(), FlushError> {
-    let tables = [payload_table(&slot.name), rows_table(&slot.name), labels_table(&slot.name)];
+    let tables = [
+        payload_table(&slot.name),
+        rows_table(&slot.name),
+        labels_table(&slot.name),
+    ];
     let mut last = [None; 3];
     for (table, last) in tables.iter().zip(&mut last) {
         let version = app.lake().app_version(table, &batch.app_id).await?;
         *last = version.and_then(|v| u64::try_from(v).ok());
     }
-    let done = Done { payload: last[0], rows: last[1], labels: last[2] };
+    let done = Done {
+        payload: last[0],
+        rows: last[1],
+        labels: last[2],
+    };
     let models = models_of(app, batch).await;
     let work = Arc::clone(batch);
     let tabulated = tokio::task::spawn_blocking(move || tabulate(&work, &models, done));
     let tabulated = tabulated.await.map_err(|_| FlushError::Ended)??;
-    app.metrics().counters.rows_untyped.fetch_add(tabulated.untyped, Ordering::Relaxed);
+    app.metrics()
+        .counters
+        .rows_untyped
+        .fetch_add(tabulated.untyped, Ordering::Relaxed);
     if tabulated.untyped + tabulated.unreadable > 0 {
         tracing::error!(
             endpoint = slot.name,
@@ -101,10 +117,16 @@ async fn append(
     if batches.is_empty() {
         return Ok(());
     }
-    let journal = Arc::new(FlushJournal { log: Arc::clone(&slot.log), table: table.to_owned() });
+    let journal = Arc::new(FlushJournal {
+        log: Arc::clone(&slot.log),
+        table: table.to_owned(),
+    });
     let version = i64::try_from(batch.last_seq).unwrap_or(i64::MAX);
     let options = Append {
-        app: Some(AppTxn { app_id: batch.app_id.clone(), version }),
+        app: Some(AppTxn {
+            app_id: batch.app_id.clone(),
+            version,
+        }),
         partition_by: &[partition],
         description: "written by atalaya",
         journal: Some(journal),
@@ -141,7 +163,9 @@ struct FlushJournal {
 
 impl Journal for FlushJournal {
     fn will_write(&self, name: &str) -> io::Result<()> {
-        self.log.journal_add(&format!("{}|{name}", self.table)).map_err(io::Error::other)
+        self.log
+            .journal_add(&format!("{}|{name}", self.table))
+            .map_err(io::Error::other)
     }
 }
 
@@ -151,9 +175,17 @@ async fn sweep_orphans(app: &App, slot: &EndpointSlot) -> Result<(), FlushError>
     if names.is_empty() {
         return Ok(());
     }
-    for table in [payload_table(&slot.name), rows_table(&slot.name), labels_table(&slot.name)] {
+    for table in [
+        payload_table(&slot.name),
+        rows_table(&slot.name),
+        labels_table(&slot.name),
+    ] {
         let prefix = format!("{table}|");
-        let ours: Vec<String> = names.iter().filter_map(|n| n.strip_prefix(&prefix)).map(str::to_owned).collect();
+        let ours: Vec<String> = names
+            .iter()
+            .filter_map(|n| n.strip_prefix(&prefix))
+            .map(str::to_owned)
+            .collect();
         let removed = app.lake().remove_orphans(&table, &ours).await?;
         if removed > 0 {
             tracing::info!(table, removed, "data files of an interrupted flush removed");

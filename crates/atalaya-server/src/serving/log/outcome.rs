@@ -38,7 +38,11 @@ pub(crate) fn write(predictions: &Predictions, out: &mut Vec<u8>) {
     out.extend_from_slice(&width.to_le_bytes());
     out.extend_from_slice(&classes.to_le_bytes());
     match kind {
-        I64 => values.as_primitive::<Int64Type>().values().iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
+        I64 => values
+            .as_primitive::<Int64Type>()
+            .values()
+            .iter()
+            .for_each(|v| out.extend_from_slice(&v.to_le_bytes())),
         F64 => numbers(values.as_primitive::<Float64Type>(), out),
         BOOL => out.extend(values.as_boolean().values().iter().map(u8::from)),
         TEXT => {
@@ -55,7 +59,10 @@ pub(crate) fn write(predictions: &Predictions, out: &mut Vec<u8>) {
 }
 
 fn numbers(values: &Float64Array, out: &mut Vec<u8>) {
-    values.values().iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
+    values
+        .values()
+        .iter()
+        .for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
 }
 
 /// Reads [`write`]'s form; `None` when the bytes are not of that form.
@@ -73,7 +80,13 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Predictions> {
         I64 => {
             let (raw, tail) = rest.split_at_checked(rows.checked_mul(8)?)?;
             rest = tail;
-            Arc::new(raw.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b)).collect::<Int64Array>())
+            Arc::new(
+                raw.as_chunks::<8>()
+                    .0
+                    .iter()
+                    .map(|b| i64::from_le_bytes(*b))
+                    .collect::<Int64Array>(),
+            )
         }
         F64 => Arc::new(floats(&mut rest, rows)?),
         BOOL => {
@@ -118,7 +131,9 @@ fn texts(rest: &mut &[u8], rows: usize) -> Option<StringArray> {
 fn lists(rest: &mut &[u8], rows: usize, width: usize) -> Option<FixedSizeListArray> {
     let flat = floats(rest, rows.checked_mul(width)?)?;
     let field = Arc::new(Field::new_list_field(DataType::Float64, true));
-    FixedSizeListArray::try_new(field, i32::try_from(width).ok()?, Arc::new(flat), None).ok().filter(|l| l.len() == rows)
+    FixedSizeListArray::try_new(field, i32::try_from(width).ok()?, Arc::new(flat), None)
+        .ok()
+        .filter(|l| l.len() == rows)
 }
 
 #[cfg(test)]
@@ -129,12 +144,23 @@ mod tests {
 
     fn pairs(flat: Vec<f64>) -> ArrayRef {
         let field = Arc::new(Field::new_list_field(DataType::Float64, true));
-        Arc::new(FixedSizeListArray::new(field, 2, Arc::new(Float64Array::from(flat)), None))
+        Arc::new(FixedSizeListArray::new(
+            field,
+            2,
+            Arc::new(Float64Array::from(flat)),
+            None,
+        ))
     }
 
     fn assert_round(values: ArrayRef, probabilities: Option<ArrayRef>) {
         let mut bytes = Vec::new();
-        write(&Predictions { values: Arc::clone(&values), probabilities: probabilities.clone() }, &mut bytes);
+        write(
+            &Predictions {
+                values: Arc::clone(&values),
+                probabilities: probabilities.clone(),
+            },
+            &mut bytes,
+        );
         let back = read(&bytes).expect("own form");
         assert_eq!(&back.values, &values);
         assert_eq!(back.probabilities, probabilities);
@@ -145,9 +171,15 @@ mod tests {
 
     #[test]
     fn every_kind_of_answer_comes_back() {
-        assert_round(Arc::new(Int64Array::from(vec![0, 1])), Some(pairs(vec![0.9, 0.1, 0.25, 0.75])));
+        assert_round(
+            Arc::new(Int64Array::from(vec![0, 1])),
+            Some(pairs(vec![0.9, 0.1, 0.25, 0.75])),
+        );
         assert_round(Arc::new(Float64Array::from(vec![1.5, -0.0])), None);
-        assert_round(Arc::new(BooleanArray::from(vec![true, false])), Some(pairs(vec![0.0, 1.0, 1.0, 0.0])));
+        assert_round(
+            Arc::new(BooleanArray::from(vec![true, false])),
+            Some(pairs(vec![0.0, 1.0, 1.0, 0.0])),
+        );
         assert_round(Arc::new(StringArray::from(vec!["sí", "no", ""])), None);
         assert_round(pairs(vec![1.0, 2.0, 3.0, 4.0]), None);
     }

@@ -93,7 +93,13 @@ impl<'a> PredictionRecord<'a> {
         out.extend_from_slice(&self.config_version.to_le_bytes());
         out.extend_from_slice(&self.model_version.to_le_bytes());
         out.extend_from_slice(&self.request_id);
-        for text in [self.client_request_id, self.requester, self.served_entity, self.model, self.reason] {
+        for text in [
+            self.client_request_id,
+            self.requester,
+            self.served_entity,
+            self.model,
+            self.reason,
+        ] {
             let kept = clip(text);
             out.extend_from_slice(&u16::try_from(kept.len()).unwrap_or(0).to_le_bytes());
             out.extend_from_slice(kept.as_bytes());
@@ -247,6 +253,9 @@ mod tests {
         let long = "ñ".repeat(1000);
         let record = sample(&long, b"", b"", b"");
         let bytes = written(&record);
-        assert_eq!(PredictionRecord::parse(&bytes).expect("read").client_request_id, "ñ".repeat(512));
+        assert_eq!(
+            PredictionRecord::parse(&bytes).expect("read").client_request_id,
+            "ñ".repeat(512)
+        );
     }
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use atalaya_domain::ModelName;
 use atalaya_lake::LakeError;
-use atalaya_lake::tables::inference::{
-    LabelRow, PayloadRow, RequestRows, labels_batch, payload_batch, rows_batches,
-};
+use atalaya_lake::tables::inference::{LabelRow, PayloadRow, RequestRows, labels_batch, payload_batch, rows_batches};
 use atalaya_log::FlushBatch;
 use atalaya_model::payload::{self, ContentType};
 use atalaya_model::{LoadedModel, Predictions};
@@ -50,7 +48,9 @@ pub(crate) struct Done {
 pub(crate) fn versions_in(batch: &FlushBatch) -> Vec<(ModelName, u32)> {
     let mut found: Vec<(ModelName, u32)> = Vec::new();
     for record in batch.records().filter(|r| r.kind == KIND_PREDICTION) {
-        let Ok(prediction) = PredictionRecord::parse(record.payload) else { continue };
+        let Ok(prediction) = PredictionRecord::parse(record.payload) else {
+            continue;
+        };
         let same = |(name, version): &(ModelName, u32)| {
             name.as_str() == prediction.model && *version == prediction.model_version
         };
@@ -86,7 +86,12 @@ pub(crate) fn tabulate(batch: &FlushBatch, models: &Models, done: Done) -> Resul
     }
     let new = |last: Option<u64>| move |seq: &u64| last.is_none_or(|last| *seq > last);
     let (is_new_payload, is_new_rows) = (new(done.payload), new(done.rows));
-    out.payload = payload_rows(predictions.iter().filter(|(seq, _)| is_new_payload(seq)).map(|(_, p)| p))?;
+    out.payload = payload_rows(
+        predictions
+            .iter()
+            .filter(|(seq, _)| is_new_payload(seq))
+            .map(|(_, p)| p),
+    )?;
     let typed: Vec<Typed<'_>> = predictions
         .iter()
         .filter(|(seq, p)| is_new_rows(seq) && p.status == 200)
@@ -104,14 +109,14 @@ pub(crate) fn tabulate(batch: &FlushBatch, models: &Models, done: Done) -> Resul
     Ok(out)
 }
 
-fn payload_rows<'a>(
-    records: impl Iterator<Item = &'a PredictionRecord<'a>>,
-) -> Result<Vec<RecordBatch>, LakeError> {
+fn payload_rows<'a>(records: impl Iterator<Item = &'a PredictionRecord<'a>>) -> Result<Vec<RecordBatch>, LakeError> {
     let texts: Vec<_> = records.map(PayloadTexts::new).collect();
     if texts.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![payload_batch(&texts.iter().map(PayloadTexts::row).collect::<Vec<_>>())?])
+    Ok(vec![payload_batch(
+        &texts.iter().map(PayloadTexts::row).collect::<Vec<_>>(),
+    )?])
 }
 
 /// The texts that one payload row borrows.
@@ -138,7 +143,13 @@ impl<'a> PayloadTexts<'a> {
         if !record.reason.is_empty() {
             codes.push(record.reason);
         }
-        Self { record, request_id: request_id(record.request_id).to_string(), request, response, codes }
+        Self {
+            record,
+            request_id: request_id(record.request_id).to_string(),
+            request,
+            response,
+            codes,
+        }
     }
 
     fn row(&self) -> PayloadRow<'_> {

@@ -20,10 +20,16 @@ const DAYS: u64 = 10;
 pub(super) async fn score(app: &App, home: &Path, demo: &Demo, model: &str) -> anyhow::Result<Scored> {
     let input = home.join("batch.csv");
     write_input(&demo.fixtures.join("train.csv"), &input, demo.rows)?;
-    let uri = ModelUri { name: atalaya_domain::ModelName::new(model)?, version: VersionRef::Number(1) };
+    let uri = ModelUri {
+        name: atalaya_domain::ModelName::new(model)?,
+        version: VersionRef::Number(1),
+    };
     let version = app.resolve_model(&uri).await?;
     let output: PathBuf = app.lake().folder("scored")?;
-    let options = SinkOptions { partition_by: vec!["date".to_owned()], ..SinkOptions::default() };
+    let options = SinkOptions {
+        partition_by: vec!["date".to_owned()],
+        ..SinkOptions::default()
+    };
     score_into(app, &version, &input, &output, options).await
 }
 

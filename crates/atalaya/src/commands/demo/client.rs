@@ -16,8 +16,15 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(url: &str, token: &str) -> anyhow::Result<Self> {
         // The demo talks to itself: a proxy of the environment would only be in the way.
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(120)).build()?;
-        Ok(Self { http, url: url.to_owned(), token: token.to_owned() })
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(120))
+            .build()?;
+        Ok(Self {
+            http,
+            url: url.to_owned(),
+            token: token.to_owned(),
+        })
     }
 
     /// A POST whose raw answer the caller reads.
@@ -35,12 +42,22 @@ impl Client {
     }
 
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await;
+        let answer = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+            .send()
+            .await;
         read(answer, path).await
     }
 
     pub(super) async fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
-        let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.token).send().await;
+        let answer = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+            .send()
+            .await;
         let answer = answer.with_context(|| format!("GET {path}"))?;
         anyhow::ensure!(answer.status().is_success(), "GET {path} answered {}", answer.status());
         Ok(answer.bytes().await?.to_vec())
@@ -50,7 +67,10 @@ impl Client {
 async fn read(answer: reqwest::Result<reqwest::Response>, path: &str) -> anyhow::Result<Value> {
     let answer = answer.with_context(|| path.to_owned())?;
     let status = answer.status();
-    let body: Value = answer.json().await.with_context(|| format!("{path} did not answer JSON"))?;
+    let body: Value = answer
+        .json()
+        .await
+        .with_context(|| format!("{path} did not answer JSON"))?;
     anyhow::ensure!(status.is_success(), "{path} answered {status}: {}", body["message"]);
     Ok(body)
 }

@@ -47,7 +47,9 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
     let receiver = Receiver::start().await?;
     let mut config = ServerConfig::new(home.clone());
     config.egress_allow = vec![receiver.rule()?];
-    let server = Server::open(config, Arc::new(SystemClock)).await.context("cannot open the demo's home")?;
+    let server = Server::open(config, Arc::new(SystemClock))
+        .await
+        .context("cannot open the demo's home")?;
     let app = server.app().clone();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -57,7 +59,13 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
     }));
     let client = Client::new(&url, &crate::home::admin_token(&home)?)?;
 
-    let job = Job { demo: &demo, home: &home, app: &app, client: &client, receiver: &receiver };
+    let job = Job {
+        demo: &demo,
+        home: &home,
+        app: &app,
+        client: &client,
+        receiver: &receiver,
+    };
     let summary = job.run(&production).await?;
     if let Some(path) = &demo.json {
         let text = serde_json::to_string_pretty(&summary)?;
@@ -65,7 +73,10 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
     }
     say(&summary.text())?;
     if !demo.exit {
-        say(&format!("\nstill serving on {url}; token in {}/admin.token; Ctrl-C ends it", home.display()))?;
+        say(&format!(
+            "\nstill serving on {url}; token in {}/admin.token; Ctrl-C ends it",
+            home.display()
+        ))?;
         tokio::signal::ctrl_c().await?;
     }
     stop.send(()).ok();
@@ -118,7 +129,11 @@ impl Job<'_> {
         step(&crate::commands::score::sentence(&scored))?;
         let tables = self.tables(&scored.output).await?;
         Ok(Summary {
-            requests: Requests { sent: sent.sent, receipts: sent.receipts, failed: sent.failed },
+            requests: Requests {
+                sent: sent.sent,
+                receipts: sent.receipts,
+                failed: sent.failed,
+            },
             split: sent.split,
             latency_ms: sent.latency,
             drifted_columns: drifted(&report),
@@ -143,7 +158,10 @@ impl Job<'_> {
             };
             let made = self.app.register_model(request).await?;
             let loaded = self.app.load_version(&made).await?;
-            step(&format!("registered {MODEL} version {} ({})", made.version, loaded.executor))?;
+            step(&format!(
+                "registered {MODEL} version {} ({})",
+                made.version, loaded.executor
+            ))?;
         }
         Ok(())
     }
@@ -155,14 +173,21 @@ impl Job<'_> {
         };
         let body = json!({"name": ENDPOINT, "config": {"served_models": [served(1, 90), served(2, 10)]}});
         let endpoint = self.client.post("/api/2.0/serving-endpoints", &body).await?;
-        anyhow::ensure!(endpoint["state"]["ready"] == "READY", "the endpoint is not ready: {}", endpoint["state"]);
+        anyhow::ensure!(
+            endpoint["state"]["ready"] == "READY",
+            "the endpoint is not ready: {}",
+            endpoint["state"]
+        );
         step(&format!("deployed {ENDPOINT}: 90 % version 1, 10 % version 2"))
     }
 
     async fn prepare_watch(&self) -> anyhow::Result<()> {
         let baselines = self.home.join("lake/baselines");
         std::fs::create_dir_all(&baselines)?;
-        std::fs::copy(self.demo.fixtures.join("reference.csv"), baselines.join("reference.csv"))?;
+        std::fs::copy(
+            self.demo.fixtures.join("reference.csv"),
+            baselines.join("reference.csv"),
+        )?;
         let notifier = json!({"name": "demo-receiver", "kind": "webhook", "url": self.receiver.url()});
         self.client.post("/api/atalaya/v1/notifiers", &notifier).await?;
         step("webhook receiver listens; baseline copied into the lake")
@@ -177,9 +202,19 @@ impl Job<'_> {
             "notifiers": ["demo-receiver"],
         });
         self.client.post("/api/atalaya/v1/monitors", &monitor).await?;
-        let report = self.client.post(&format!("/api/atalaya/v1/monitors/{MONITOR}/run"), &json!({})).await?;
+        let report = self
+            .client
+            .post(&format!("/api/atalaya/v1/monitors/{MONITOR}/run"), &json!({}))
+            .await?;
         let columns = drifted(&report);
-        step(&format!("monitor ran: drift in {}", if columns.is_empty() { "nothing".into() } else { columns.join(", ") }))?;
+        step(&format!(
+            "monitor ran: drift in {}",
+            if columns.is_empty() {
+                "nothing".into()
+            } else {
+                columns.join(", ")
+            }
+        ))?;
         Ok(report)
     }
 
@@ -191,7 +226,11 @@ impl Job<'_> {
         for alert in &delivered {
             step(&format!("alert received: {} ({})", alert.kind, alert.message))?;
         }
-        Ok(Alerts { fired, delivered: delivered.len(), repeated: self.receiver.repeated() })
+        Ok(Alerts {
+            fired,
+            delivered: delivered.len(),
+            repeated: self.receiver.repeated(),
+        })
     }
 
     async fn report_files(&self) -> anyhow::Result<Files> {
@@ -201,23 +240,37 @@ impl Job<'_> {
         std::fs::write(&html, self.client.bytes(&path).await?)?;
         std::fs::write(&png, self.client.bytes(&format!("{path}.png")).await?)?;
         step(&format!("report written to {}", html.display()))?;
-        Ok(Files { html: absolute(&html)?, png: absolute(&png)? })
+        Ok(Files {
+            html: absolute(&html)?,
+            png: absolute(&png)?,
+        })
     }
 
     async fn tables(&self, scored: &str) -> anyhow::Result<summary::Tables> {
-        self.client.post(&format!("/api/atalaya/v1/endpoints/{ENDPOINT}/flush"), &json!({})).await?;
+        self.client
+            .post(&format!("/api/atalaya/v1/endpoints/{ENDPOINT}/flush"), &json!({}))
+            .await?;
         let table = async |name: &str| -> anyhow::Result<Table> {
             let path = format!("{ENDPOINT}/{name}");
             let folder = self.app.lake().folder(&path)?;
-            Ok(Table { path: absolute(&folder)?, rows: self.app.lake().count(&path).await? })
+            Ok(Table {
+                path: absolute(&folder)?,
+                rows: self.app.lake().count(&path).await?,
+            })
         };
         let scored = Path::new(scored);
-        let name = scored.file_name().and_then(|n| n.to_str()).context("the scored table has a name")?;
+        let name = scored
+            .file_name()
+            .and_then(|n| n.to_str())
+            .context("the scored table has a name")?;
         Ok(summary::Tables {
             payload: table("payload").await?,
             rows: table("rows").await?,
             labels: table("labels").await?,
-            scored: Table { path: absolute(scored)?, rows: self.app.lake().count(name).await? },
+            scored: Table {
+                path: absolute(scored)?,
+                rows: self.app.lake().count(name).await?,
+            },
         })
     }
 }

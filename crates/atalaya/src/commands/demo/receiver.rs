@@ -83,20 +83,31 @@ async fn accept(listener: TcpListener, inbox: Arc<Inbox>) {
         tokio::spawn(async move {
             let service = service_fn(move |request| take(Arc::clone(&inbox), request));
             // A sender that hangs up early sends again; nothing to do about it here.
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+                .ok();
         });
     }
 }
 
 async fn take(inbox: Arc<Inbox>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let body = Limited::new(request.into_body(), BODY_MAX).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+    let body = Limited::new(request.into_body(), BODY_MAX)
+        .collect()
+        .await
+        .map(|b| b.to_bytes())
+        .unwrap_or_default();
     let Ok(alert) = serde_json::from_slice::<serde_json::Value>(&body) else {
         let mut refused = Response::new(Full::default());
         *refused.status_mut() = hyper::StatusCode::BAD_REQUEST;
         return Ok(refused);
     };
     let text = |key: &str| alert[key].as_str().unwrap_or_default().to_owned();
-    let received = Received { kind: text("kind"), message: text("message"), dedup_key: text("dedup_key") };
+    let received = Received {
+        kind: text("kind"),
+        message: text("message"),
+        dedup_key: text("dedup_key"),
+    };
     let mut seen = inbox.seen.lock().unwrap_or_else(PoisonError::into_inner);
     if seen.iter().any(|known| known.dedup_key == received.dedup_key) {
         *inbox.repeated.lock().unwrap_or_else(PoisonError::into_inner) += 1;

@@ -74,17 +74,41 @@ impl Summary {
     /// A few lines for the terminal.
     pub(super) fn text(&self) -> String {
         let t = &self.tables;
-        let split = self.split.iter().map(|(entity, n)| format!("{entity} {n}")).collect::<Vec<_>>().join(", ");
-        let drifted = if self.drifted_columns.is_empty() { "none".to_owned() } else { self.drifted_columns.join(", ") };
+        let split = self
+            .split
+            .iter()
+            .map(|(entity, n)| format!("{entity} {n}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let drifted = if self.drifted_columns.is_empty() {
+            "none".to_owned()
+        } else {
+            self.drifted_columns.join(", ")
+        };
         [
             String::new(),
-            format!("  predictions   {} sent = {} receipts = {} rows in payload", self.requests.sent, self.requests.receipts, t.payload.rows),
+            format!(
+                "  predictions   {} sent = {} receipts = {} rows in payload",
+                self.requests.sent, self.requests.receipts, t.payload.rows
+            ),
             format!("  split         {split}"),
-            format!("  latency       p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms", self.latency_ms.p50, self.latency_ms.p95, self.latency_ms.p99),
+            format!(
+                "  latency       p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms",
+                self.latency_ms.p50, self.latency_ms.p95, self.latency_ms.p99
+            ),
             format!("  drifted       {drifted}"),
-            format!("  alerts        {} fired, {} delivered", self.alerts.fired, self.alerts.delivered),
-            format!("  batch         {} rows at {:.0} rows/s", self.score.rows, self.score.rows_per_second),
-            format!("  tables        payload {}, rows {}, labels {}, scored {}", t.payload.rows, t.rows.rows, t.labels.rows, t.scored.rows),
+            format!(
+                "  alerts        {} fired, {} delivered",
+                self.alerts.fired, self.alerts.delivered
+            ),
+            format!(
+                "  batch         {} rows at {:.0} rows/s",
+                self.score.rows, self.score.rows_per_second
+            ),
+            format!(
+                "  tables        payload {}, rows {}, labels {}, scored {}",
+                t.payload.rows, t.rows.rows, t.labels.rows, t.scored.rows
+            ),
             format!("  report        {}", self.report.html),
             format!("  done in       {:.1} s", self.seconds),
         ]

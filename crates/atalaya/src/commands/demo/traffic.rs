@@ -56,10 +56,17 @@ pub(super) async fn send(client: &Client, endpoint: &str, record: &Production, n
             reply
         }
     };
-    let mut replies: Vec<Reply> =
-        futures::stream::iter(0..n / 2).map(call).buffered(CALLERS).try_collect().await?;
+    let mut replies: Vec<Reply> = futures::stream::iter(0..n / 2)
+        .map(call)
+        .buffered(CALLERS)
+        .try_collect()
+        .await?;
     let drift_started = Instant::now();
-    let later: Vec<Reply> = futures::stream::iter(n / 2..n).map(call).buffered(CALLERS).try_collect().await?;
+    let later: Vec<Reply> = futures::stream::iter(n / 2..n)
+        .map(call)
+        .buffered(CALLERS)
+        .try_collect()
+        .await?;
     bar.finish_and_clear();
     replies.extend(later);
     tally(replies, drift_started)
@@ -67,14 +74,33 @@ pub(super) async fn send(client: &Client, endpoint: &str, record: &Production, n
 
 async fn one(client: &Client, path: &str, body: String, row: usize) -> anyhow::Result<Reply> {
     let started = Instant::now();
-    let answer = client.request(path, body).send().await.context("calling the endpoint")?;
+    let answer = client
+        .request(path, body)
+        .send()
+        .await
+        .context("calling the endpoint")?;
     let header = |name: &str| {
-        answer.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+        answer
+            .headers()
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
     };
     let (status, entity) = (answer.status().as_u16(), header("served-model-name"));
-    let (receipt, request_id) = (header("atalaya-log").starts_with("process;seq="), header("x-request-id"));
+    let (receipt, request_id) = (
+        header("atalaya-log").starts_with("process;seq="),
+        header("x-request-id"),
+    );
     answer.bytes().await?;
-    Ok(Reply { status, entity, receipt, request_id, row, ms: started.elapsed().as_secs_f64() * 1e3 })
+    Ok(Reply {
+        status,
+        entity,
+        receipt,
+        request_id,
+        row,
+        ms: started.elapsed().as_secs_f64() * 1e3,
+    })
 }
 
 fn tally(replies: Vec<Reply>, drift_started: Instant) -> anyhow::Result<Sent> {
@@ -90,9 +116,19 @@ fn tally(replies: Vec<Reply>, drift_started: Instant) -> anyhow::Result<Sent> {
         receipts: count(|r| r.receipt),
         failed: count(|r| r.status != 200),
         split,
-        latency: Latency { mean: seen.mean, p50: seen.p50, p90: seen.p90, p95: seen.p95, p99: seen.p99 },
+        latency: Latency {
+            mean: seen.mean,
+            p50: seen.p50,
+            p90: seen.p90,
+            p95: seen.p95,
+            p99: seen.p99,
+        },
         drift_started,
-        ids: replies.into_iter().filter(|r| r.status == 200).map(|r| (r.request_id, r.row)).collect(),
+        ids: replies
+            .into_iter()
+            .filter(|r| r.status == 200)
+            .map(|r| (r.request_id, r.row))
+            .collect(),
     })
 }
 
@@ -106,8 +142,10 @@ pub(super) async fn post_labels(
     let path = format!("/api/atalaya/v1/endpoints/{endpoint}/labels");
     let mut accepted = 0;
     for chunk in sent.ids.chunks(LABELS_PER_CALL) {
-        let labels: Vec<_> =
-            chunk.iter().map(|(id, row)| json!({"request_id": id, "label": record.truth[*row]})).collect();
+        let labels: Vec<_> = chunk
+            .iter()
+            .map(|(id, row)| json!({"request_id": id, "label": record.truth[*row]}))
+            .collect();
         let answer = client.post(&path, &json!({"labels": labels})).await?;
         accepted += answer["accepted"].as_u64().unwrap_or(0);
     }
