@@ -67,6 +67,71 @@ pub(crate) struct Counters {
     pub(crate) unauthenticated: AtomicU64,
 }
 
+impl Counters {
+    fn render(&self, out: &mut String) {
+        for (name, help, value) in [
+            (
+                "atalaya_unlogged_predictions_total",
+                "Predictions answered without a log record.",
+                &self.unlogged,
+            ),
+            (
+                "atalaya_log_records_flushed_total",
+                "Log records written to the payload tables.",
+                &self.flushed_records,
+            ),
+            (
+                "atalaya_log_flush_failures_total",
+                "Flushes that failed and will be tried again.",
+                &self.flush_failures,
+            ),
+            (
+                "atalaya_log_rows_untyped_total",
+                "Records whose typed rows could not be made.",
+                &self.rows_untyped,
+            ),
+            (
+                "atalaya_notifications_delivered_total",
+                "Notifications delivered.",
+                &self.notifications_delivered,
+            ),
+            (
+                "atalaya_notification_failures_total",
+                "Notification attempts that failed.",
+                &self.notification_failures,
+            ),
+            (
+                "atalaya_notifications_given_up_total",
+                "Notifications given up.",
+                &self.notifications_given_up,
+            ),
+            (
+                "atalaya_monitor_runs_total",
+                "Monitor runs completed.",
+                &self.monitor_runs,
+            ),
+            (
+                "atalaya_monitor_failures_total",
+                "Monitor runs that failed.",
+                &self.monitor_failures,
+            ),
+            (
+                "atalaya_unauthenticated_total",
+                "Requests refused for want of a valid token.",
+                &self.unauthenticated,
+            ),
+        ] {
+            family(
+                out,
+                name,
+                "counter",
+                help,
+                &[(String::new(), value.load(Ordering::Relaxed))],
+            );
+        }
+    }
+}
+
 /// Every metric of the server.
 #[derive(Default)]
 pub(crate) struct Metrics {
@@ -128,63 +193,7 @@ impl Metrics {
             .collect();
         family(&mut out, "atalaya_rows_total", "counter", "Rows scored.", &rows);
         latency(&mut out, &entities);
-        let c = &self.counters;
-        for (name, help, value) in [
-            (
-                "atalaya_unlogged_predictions_total",
-                "Predictions answered without a log record.",
-                &c.unlogged,
-            ),
-            (
-                "atalaya_log_records_flushed_total",
-                "Log records written to the payload tables.",
-                &c.flushed_records,
-            ),
-            (
-                "atalaya_log_flush_failures_total",
-                "Flushes that failed and will be tried again.",
-                &c.flush_failures,
-            ),
-            (
-                "atalaya_log_rows_untyped_total",
-                "Records whose typed rows could not be made.",
-                &c.rows_untyped,
-            ),
-            (
-                "atalaya_notifications_delivered_total",
-                "Notifications delivered.",
-                &c.notifications_delivered,
-            ),
-            (
-                "atalaya_notification_failures_total",
-                "Notification attempts that failed.",
-                &c.notification_failures,
-            ),
-            (
-                "atalaya_notifications_given_up_total",
-                "Notifications given up.",
-                &c.notifications_given_up,
-            ),
-            ("atalaya_monitor_runs_total", "Monitor runs completed.", &c.monitor_runs),
-            (
-                "atalaya_monitor_failures_total",
-                "Monitor runs that failed.",
-                &c.monitor_failures,
-            ),
-            (
-                "atalaya_unauthenticated_total",
-                "Requests refused for want of a valid token.",
-                &c.unauthenticated,
-            ),
-        ] {
-            family(
-                &mut out,
-                name,
-                "counter",
-                help,
-                &[(String::new(), value.load(Ordering::Relaxed))],
-            );
-        }
+        self.counters.render(&mut out);
         out
     }
 

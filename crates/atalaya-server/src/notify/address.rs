@@ -27,7 +27,7 @@ pub enum EgressRule {
 
 /// A rule that is none of the three forms.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("an entry of `egress.allow` must be an address, a network as `10.0.0.0/8`, or `host:port`")]
+#[error("an entry of `egress_allow` must be an address, a network as `10.0.0.0/8`, or `host:port`")]
 pub struct EgressRuleError;
 
 impl FromStr for EgressRule {

@@ -53,13 +53,13 @@ pub(crate) enum EgressError {
     #[error("the URL must start with https:// or http://, name a host, and hold no user name or password")]
     Url,
     /// A destination that is not public and not listed.
-    #[error("the URL leads to an address that the server may not call; the operator can list it in `egress.allow`")]
+    #[error("the URL leads to an address that the server may not call; the operator can list it in `egress_allow`")]
     Address,
     /// Not encrypted, and not listed.
-    #[error("the URL must start with https://, unless the operator lists its host and port in `egress.allow`")]
+    #[error("the URL must start with https://, unless the operator lists its host and port in `egress_allow`")]
     Plain,
     /// A port that is neither 443 nor 8443, and not listed.
-    #[error("the URL's port must be 443 or 8443, unless the operator lists its host and port in `egress.allow`")]
+    #[error("the URL's port must be 443 or 8443, unless the operator lists its host and port in `egress_allow`")]
     Port,
     /// The name has no address.
     #[error("the URL's host cannot be resolved")]

@@ -60,7 +60,7 @@ mod tests {
         }
     }
 
-    fn facts(name: &str) -> Facts {
+    fn figures(name: &str) -> Figures {
         let name = || name.to_owned();
         let categories = Axis::Category {
             names: vec![name(), name()],
@@ -77,6 +77,30 @@ mod tests {
             baseline: vec![1.0, 0.0],
             window: vec![0.0, 1.0],
         };
+        Figures {
+            counts: Some(bars),
+            predictions: None,
+            overlays: vec![overlay],
+        }
+    }
+
+    fn alert(name: &str) -> Alert {
+        let name = || name.to_owned();
+        Alert {
+            id: name(),
+            monitor: name(),
+            kind: AlertKind::DataDrift,
+            state: AlertState::Firing,
+            message: name(),
+            value: f64::NAN,
+            threshold: 0.05,
+            fired_at: Timestamp(i64::MAX),
+            resolved_at: None,
+        }
+    }
+
+    fn facts(name: &str) -> Facts {
+        let name = || name.to_owned();
         let quality = Quality::Classification {
             count: 1,
             accuracy: 1.0,
@@ -96,17 +120,6 @@ mod tests {
             message: name(),
             value: None,
             threshold: 0.05,
-        };
-        let alert = Alert {
-            id: name(),
-            monitor: name(),
-            kind: AlertKind::DataDrift,
-            state: AlertState::Firing,
-            message: name(),
-            value: f64::NAN,
-            threshold: 0.05,
-            fired_at: Timestamp(i64::MAX),
-            resolved_at: None,
         };
         let run = MonitorReport {
             run_id: 1,
@@ -139,15 +152,11 @@ mod tests {
             quality_by_version: vec![version],
             checks: vec![check],
             alerts: Vec::new(),
-            figures: Figures {
-                counts: Some(bars),
-                predictions: None,
-                overlays: vec![overlay],
-            },
+            figures: figures(&name()),
         };
         Facts {
             run,
-            open_alerts: vec![alert; 9],
+            open_alerts: vec![alert(&name()); 9],
         }
     }
 

@@ -88,9 +88,9 @@ pub(crate) fn html(facts: &Facts) -> String {
     }
     page.push_str("\n<div class=\"charts\">");
     for chart in charts(run) {
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\" font-family=\"Ubuntu,Segoe UI,system-ui,sans-serif\">{}</svg>\n",
+            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\" font-family=\"Ubuntu,Segoe UI,system-ui,sans-serif\">{}</svg>",
             escape(&chart.title),
             chart.svg.0
         );

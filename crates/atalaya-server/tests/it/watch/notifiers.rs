@@ -24,11 +24,11 @@ async fn test(story: &Story, name: &str) -> Value {
 async fn inward_destinations_are_refused_unless_listed() {
     let story = Story::begin().await;
     let cases = [
-        ("https://169.254.169.254/latest/meta-data", "`egress.allow`"),
-        ("http://10.0.0.1/hook", "`egress.allow`"),
-        ("https://[::1]/hook", "`egress.allow`"),
-        ("https://2130706434/hook", "`egress.allow`"),
-        ("https://192.168.1.1:8443/hook", "`egress.allow`"),
+        ("https://169.254.169.254/latest/meta-data", "`egress_allow`"),
+        ("http://10.0.0.1/hook", "`egress_allow`"),
+        ("https://[::1]/hook", "`egress_allow`"),
+        ("https://2130706434/hook", "`egress_allow`"),
+        ("https://192.168.1.1:8443/hook", "`egress_allow`"),
         ("https://user:word@hooks.example.com/", "user name"),
         ("ftp://hooks.example.com/", "https://"),
         ("", "https://"),
