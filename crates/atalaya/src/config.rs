@@ -80,7 +80,13 @@ impl Settings {
     /// Names the key, its place and what was expected.
     pub(crate) fn read(home: &Path) -> anyhow::Result<Self> {
         // `ATALAYA_LOG__SEGMENT_MIB` is `[log] segment_mib`; ATALAYA_HOME and the like are flags' own variables.
-        let environment = Env::prefixed("ATALAYA_").ignore(&["home", "log_level"]).split("__");
+        Self::layered(
+            home,
+            Env::prefixed("ATALAYA_").ignore(&["home", "log_level"]).split("__"),
+        )
+    }
+
+    fn layered(home: &Path, environment: Env) -> anyhow::Result<Self> {
         let settings: Self = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(home.join(CONFIG_FILE)))
             .merge(environment)
@@ -122,7 +128,7 @@ impl Settings {
     fn egress_rules(&self) -> anyhow::Result<Vec<EgressRule>> {
         let rule = |text: &String| {
             text.parse()
-                .context("`egress_allow` takes `host:port` and `address/prefix`")
+                .context("`egress_allow` takes addresses, `address/prefix` and `host:port`")
         };
         self.egress_allow.iter().map(rule).collect()
     }
@@ -161,19 +167,24 @@ pub(crate) fn user() -> String {
 mod tests {
     use super::*;
 
+    /// The file alone, whatever the environment of the tests holds.
+    fn of_file(home: &Path) -> anyhow::Result<Settings> {
+        Settings::layered(home, Env::raw().only(&[]))
+    }
+
     #[test]
     fn what_is_shown_can_be_read_back() {
         let dir = tempfile::tempdir().expect("temp dir");
         let shown = toml::to_string(&Settings::default()).expect("settings are plain tables");
         std::fs::write(dir.path().join(CONFIG_FILE), shown).expect("write");
-        assert_eq!(Settings::read(dir.path()).expect("read"), Settings::default());
+        assert_eq!(of_file(dir.path()).expect("read"), Settings::default());
     }
 
     #[test]
     fn an_unknown_key_is_an_error_that_names_it() {
         let dir = tempfile::tempdir().expect("temp dir");
         std::fs::write(dir.path().join(CONFIG_FILE), "[log]\nsegment_mb = 3\n").expect("write");
-        let error = format!("{:#}", Settings::read(dir.path()).expect_err("unknown key"));
+        let error = format!("{:#}", of_file(dir.path()).expect_err("unknown key"));
         assert!(error.contains("segment_mb"), "{error}");
     }
 
@@ -181,7 +192,7 @@ mod tests {
     fn a_value_out_of_range_is_refused() {
         let dir = tempfile::tempdir().expect("temp dir");
         std::fs::write(dir.path().join(CONFIG_FILE), "[log]\nsegment_mib = 0\n").expect("write");
-        let error = format!("{:#}", Settings::read(dir.path()).expect_err("out of range"));
+        let error = format!("{:#}", of_file(dir.path()).expect_err("out of range"));
         assert!(error.contains("log.segment_mib"), "{error}");
     }
 }

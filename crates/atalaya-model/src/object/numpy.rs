@@ -66,12 +66,12 @@ pub struct Array<'a> {
     /// Whether the first index varies fastest in memory.
     pub fortran: bool,
     /// The elements.
-    pub data: ArrayData<'a>,
+    pub data: Elements<'a>,
 }
 
 /// The elements of an array.
 #[derive(Debug, Clone)]
-pub enum ArrayData<'a> {
+pub enum Elements<'a> {
     /// As in memory.
     Raw(Cow<'a, [u8]>),
     /// References to other values, the last index varying fastest.
@@ -203,7 +203,7 @@ impl<'a> Array<'a> {
             dtype,
             shape,
             fortran,
-            data: ArrayData::Raw(bytes),
+            data: Elements::Raw(bytes),
         })
     }
 
@@ -223,7 +223,7 @@ impl<'a> Array<'a> {
             dtype,
             shape,
             fortran: false,
-            data: ArrayData::Objects(objects),
+            data: Elements::Objects(objects),
         })
     }
 
@@ -231,8 +231,8 @@ impl<'a> Array<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.data {
-            ArrayData::Raw(bytes) => bytes.len().checked_div(self.dtype.itemsize).unwrap_or(0),
-            ArrayData::Objects(objects) => objects.len(),
+            Elements::Raw(bytes) => bytes.len().checked_div(self.dtype.itemsize).unwrap_or(0),
+            Elements::Objects(objects) => objects.len(),
         }
     }
 
@@ -307,7 +307,7 @@ impl<'a> Array<'a> {
     }
 
     fn decode<T>(&self, offset: usize, size: usize, read: impl Fn(&[u8]) -> Option<T>) -> Option<Vec<T>> {
-        let ArrayData::Raw(bytes) = &self.data else { return None };
+        let Elements::Raw(bytes) = &self.data else { return None };
         let stride = self.dtype.itemsize;
         if stride == 0 {
             return Some(Vec::new());

@@ -1,6 +1,6 @@
 //! Reading a [`Tree`]: a value together with the tree it belongs to.
 
-use super::numpy::{Array, ArrayData, Scalar};
+use super::numpy::{Array, Elements, Scalar};
 use super::tree::{Node, NodeId, Object, Tree};
 
 /// A value of a tree.
@@ -105,8 +105,8 @@ impl<'t> View<'t> {
         match self.node() {
             Node::List(items) | Node::Tuple(items) | Node::Set(items) => Some(items),
             Node::Array(array) => match &array.data {
-                ArrayData::Objects(objects) => Some(objects),
-                ArrayData::Raw(_) => None,
+                Elements::Objects(objects) => Some(objects),
+                Elements::Raw(_) => None,
             },
             _ => None,
         }
@@ -184,7 +184,7 @@ impl<'t> View<'t> {
     #[must_use]
     pub fn floats(self) -> Option<Vec<f64>> {
         match self.node() {
-            Node::Array(array) if matches!(array.data, ArrayData::Raw(_)) => array.floats(),
+            Node::Array(array) if matches!(array.data, Elements::Raw(_)) => array.floats(),
             _ => self.elements()?.map(View::as_f64).collect(),
         }
     }
@@ -193,7 +193,7 @@ impl<'t> View<'t> {
     #[must_use]
     pub fn ints(self) -> Option<Vec<i64>> {
         match self.node() {
-            Node::Array(array) if matches!(array.data, ArrayData::Raw(_)) => array.ints(),
+            Node::Array(array) if matches!(array.data, Elements::Raw(_)) => array.ints(),
             _ => self.elements()?.map(View::as_i64).collect(),
         }
     }
@@ -202,7 +202,7 @@ impl<'t> View<'t> {
     #[must_use]
     pub fn strings(self) -> Option<Vec<String>> {
         match self.node() {
-            Node::Array(array) if matches!(array.data, ArrayData::Raw(_)) => array.strings(),
+            Node::Array(array) if matches!(array.data, Elements::Raw(_)) => array.strings(),
             _ => self.elements()?.map(|item| item.as_str().map(str::to_owned)).collect(),
         }
     }

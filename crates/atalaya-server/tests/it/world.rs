@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use atalaya_domain::ModelName;
 use atalaya_model::ModelFiles;
-use atalaya_server::{ADMIN_TOKEN_FILE, App, Clock, Drained, RegisterModel, RouteRow, Server, ServerConfig, SystemClock, route_table};
+use atalaya_server::{
+    ADMIN_TOKEN_FILE, App, Clock, Drained, RegisterModel, RouteRow, Server, ServerConfig, SystemClock, route_table,
+};
 use atalaya_testkit::{fixture, read_folder};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};

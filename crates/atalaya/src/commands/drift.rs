@@ -108,6 +108,17 @@ impl From<&DriftResult> for Column {
     }
 }
 
+impl Column {
+    /// In a word; `too small` is a shift that is certain and yet below the size that counts as drift.
+    fn verdict(&self) -> &'static str {
+        match (self.drifted, self.corrected_p_value.is_some_and(|p| p < self.threshold)) {
+            (true, _) => "DRIFT",
+            (false, true) => "too small",
+            (false, false) => "quiet",
+        }
+    }
+}
+
 fn print(report: &Report<'_>) -> anyhow::Result<()> {
     let number = |x: f64| {
         if x != 0.0 && x.abs() < 1e-4 {
@@ -122,7 +133,7 @@ fn print(report: &Report<'_>) -> anyhow::Result<()> {
         .map(|c| {
             let p = c.p_value.map_or("–".to_owned(), number);
             let corrected = c.corrected_p_value.map_or("–".to_owned(), number);
-            let verdict = if c.drifted { "DRIFT" } else { "quiet" };
+            let verdict = c.verdict();
             vec![
                 c.column.clone(),
                 c.test.to_owned(),
