@@ -4,7 +4,7 @@ use super::block::{Matrix, Names};
 use super::error::SklearnError;
 use super::head::{Classes, Classified, Regressed};
 use super::labels::Labels;
-use super::numeric::{argmax, dot, dot_sparse, expit, softmax, sum};
+use super::numeric::{argmax, dot, dot_alone, dot_sparse, expit, softmax, sum};
 use super::part::{Compiler, Part};
 use crate::object::View;
 use crate::predictor::PredictError;
@@ -68,6 +68,7 @@ impl Linear {
                 scores.push(match (single, x.sparse) {
                     (true, _) => dot_single(row, weights, *intercept),
                     (false, true) => dot_sparse(row, weights) + intercept,
+                    (false, false) if self.outputs == 1 => dot_alone(row, weights) + intercept,
                     (false, false) => dot(row, weights) + intercept,
                 });
             }
