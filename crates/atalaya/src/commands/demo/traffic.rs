@@ -27,8 +27,8 @@ pub(super) struct Sent {
     /// Requests per served entity, as the answers named it.
     pub(super) split: BTreeMap<String, u64>,
     pub(super) latency: Latency,
-    /// When the first drifting request was sent.
-    pub(super) drift_started: Instant,
+    /// A moment after the last quiet answer and before the first drifting request, with time to spare on both sides.
+    pub(super) between_halves: Instant,
     /// Request id and recorded row of each answered request.
     ids: Vec<(String, usize)>,
 }
@@ -61,7 +61,12 @@ pub(super) async fn send(client: &Client, endpoint: &str, record: &Production, n
         .buffered(CALLERS)
         .try_collect()
         .await?;
-    let drift_started = Instant::now();
+    let quiet_ended = Instant::now();
+    // Also leaves a gap in time between the halves, so that a window can begin between them.
+    client
+        .post(&format!("/api/atalaya/v1/endpoints/{endpoint}/flush"), &json!({}))
+        .await?;
+    let between_halves = quiet_ended + quiet_ended.elapsed() / 2;
     let later: Vec<Reply> = futures::stream::iter(n / 2..n)
         .map(call)
         .buffered(CALLERS)
@@ -69,7 +74,7 @@ pub(super) async fn send(client: &Client, endpoint: &str, record: &Production, n
         .await?;
     bar.finish_and_clear();
     replies.extend(later);
-    tally(replies, drift_started)
+    tally(replies, between_halves)
 }
 
 async fn one(client: &Client, path: &str, body: String, row: usize) -> anyhow::Result<Reply> {
@@ -103,7 +108,7 @@ async fn one(client: &Client, path: &str, body: String, row: usize) -> anyhow::R
     })
 }
 
-fn tally(replies: Vec<Reply>, drift_started: Instant) -> anyhow::Result<Sent> {
+fn tally(replies: Vec<Reply>, between_halves: Instant) -> anyhow::Result<Sent> {
     let mut split = BTreeMap::new();
     for reply in &replies {
         *split.entry(reply.entity.clone()).or_default() += 1;
@@ -123,7 +128,7 @@ fn tally(replies: Vec<Reply>, drift_started: Instant) -> anyhow::Result<Sent> {
             p95: seen.p95,
             p99: seen.p99,
         },
-        drift_started,
+        between_halves,
         ids: replies
             .into_iter()
             .filter(|r| r.status == 200)
