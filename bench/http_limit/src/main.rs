@@ -13,8 +13,8 @@
 //! TLS: everything a real server adds is meant to show as distance from here.
 //!
 //! Usage: `http_limit [--port N] [--threads N] [--model lr.json]`, where
-//! `lr.json` is `{"mean": [4], "scale": [4], "coef": [4], "intercept": x}`, as
-//! written by `peers_serving.py setup`.
+//! `lr.json` is `{"mean": [4], "scale": [4], "coef": [4], "intercept": x}`;
+//! without it, plausible weights serve.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
