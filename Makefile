@@ -24,7 +24,7 @@ help: ## list the targets
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s%s\n", $$1, $$2 }'
 
 demo: system fetch ## build once, then run the main job end to end (ARGS="--json FILE")
-	@echo "demo: building atalaya. The first build compiles some 500 crates: expect 10 to 20 minutes on two cores;"
+	@echo "demo: building atalaya. The first build compiles some 470 crates: expect 12 minutes on two cores;"
 	@echo "demo: later builds take seconds. Outputs go to $(CARGO_TARGET_DIR)."
 	cargo build --locked --workspace --bin atalaya
 	$(BIN) demo --exit $(ARGS)

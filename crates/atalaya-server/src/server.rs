@@ -93,11 +93,9 @@ impl Service<Request<Incoming>> for Dispatch {
             return Box::pin(async move {
                 let (parts, body) = request.into_parts();
                 let head = Request::from_parts(parts, ());
-                // Checked by the caller; parsed again because the borrow cannot move with the request.
-                match ScoringPath::parse(head.uri().path()) {
-                    Some(path) => Ok(score(&app, &path, &head, body).await),
-                    None => Ok(Response::new(Body::empty())),
-                }
+                // Parsed again because the borrow cannot move with the request.
+                let path = ScoringPath::parse(head.uri().path()).expect("the same path was recognised a moment ago");
+                Ok(score(&app, &path, &head, body).await)
             });
         }
         let router = self.router.clone();

@@ -105,7 +105,7 @@ pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Response {
         Ok(receipt) => respond(answer, entity, request_id, &receipt),
         Err(error) => match snapshot.config.log.on_failure {
             OnLogFailure::Fail => ApiError::unavailable(
-                "the prediction log cannot take the record; nothing was predicted for you",
+                "the prediction log cannot take the record, so the prediction is withheld; send the request again",
                 1,
             )
             .into_response(),
