@@ -7,6 +7,71 @@ use arrow_array::{ArrayRef, RecordBatch};
 
 use crate::signature::Signature;
 
+/// What a model can be asked for. The names are those of the libraries that models come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Method {
+    /// Labels or values, as `predict` gives them.
+    Predict,
+    /// P(class | row).
+    PredictProba,
+    /// The logarithm of [`Method::PredictProba`].
+    PredictLogProba,
+    /// scikit-learn's `decision_function`.
+    DecisionFunction,
+    /// What a transformer gives, or what reaches the last step of a pipeline that predicts.
+    Transform,
+    /// Scores of single rows, of outlier detectors.
+    ScoreSamples,
+    /// Joint log probabilities, of naive Bayes models.
+    PredictJointLogProba,
+    /// A boosted model's sum of leaves before its link function: XGBoost's `output_margin`, LightGBM's `raw_score`.
+    Margin,
+}
+
+impl Method {
+    /// Every method, in the order of the documentation.
+    pub const ALL: [Self; 8] = [
+        Self::Predict,
+        Self::PredictProba,
+        Self::PredictLogProba,
+        Self::DecisionFunction,
+        Self::Transform,
+        Self::ScoreSamples,
+        Self::PredictJointLogProba,
+        Self::Margin,
+    ];
+
+    /// The name that Python code calls.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Predict => "predict",
+            Self::PredictProba => "predict_proba",
+            Self::PredictLogProba => "predict_log_proba",
+            Self::DecisionFunction => "decision_function",
+            Self::Transform => "transform",
+            Self::ScoreSamples => "score_samples",
+            Self::PredictJointLogProba => "predict_joint_log_proba",
+            Self::Margin => "margin",
+        }
+    }
+
+    /// The method of that name; LightGBM's `raw_score` is [`Method::Margin`].
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        if name == "raw_score" {
+            return Some(Self::Margin);
+        }
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+}
+
+impl std::fmt::Display for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A model, loaded and checked, ready to answer.
 pub trait Predictor: Send + Sync {
     /// The declared columns, or those the model itself requires when nothing was declared.
@@ -20,6 +85,24 @@ pub trait Predictor: Send + Sync {
     /// # Errors
     /// [`PredictError`] when the model refuses a value (a missing value, an unknown category).
     fn predict(&self, batch: &RecordBatch) -> Result<Predictions, PredictError>;
+
+    /// The methods that [`Predictor::call`] answers.
+    fn methods(&self) -> Vec<Method> {
+        vec![Method::Predict]
+    }
+
+    /// One answer of `method` per row of `batch`, whatever method the model is served by: `Int64`, `Float64`, `Utf8` or
+    /// `Boolean`, or `FixedSizeList` of `Float64` or `Int64` for several per row. Numbers that Python has as float32 or
+    /// int32 come as the double or long of the same value.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`]; [`PredictError::Method`] for a method that it does not have.
+    fn call(&self, method: Method, batch: &RecordBatch) -> Result<ArrayRef, PredictError> {
+        match method {
+            Method::Predict => Ok(self.predict(batch)?.values),
+            method => Err(PredictError::Method { method }),
+        }
+    }
 }
 
 /// Answers for a batch.
@@ -58,6 +141,12 @@ pub enum PredictError {
         column: String,
         /// Row of the batch, from 0.
         row: usize,
+    },
+    /// The model has no such method.
+    #[error("the model has no method `{method}`")]
+    Method {
+        /// The method.
+        method: Method,
     },
     /// The batch lacks a column, or has it in a type that the model cannot take.
     #[error("column `{column}`: expected {expected}")]
