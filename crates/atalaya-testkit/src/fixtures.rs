@@ -76,7 +76,7 @@ pub fn read_folder(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// The large fixture set that `ATALAYA_FIXTURES` names, or `None` after saying that the caller's test is skipped.
+/// The large fixture set that `ATALAYA_FIXTURES` names (its `models` folder, or the folder around that), or `None` after saying that the caller's test is skipped.
 #[must_use]
 pub fn large_fixtures(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(LARGE_FIXTURES)
@@ -85,7 +85,10 @@ pub fn large_fixtures(test: &str) -> Option<PathBuf> {
     if folder.is_none() {
         println!("skipped: {test} needs {LARGE_FIXTURES} to name the folder of the large fixture set");
     }
-    folder
+    folder.map(|folder| {
+        let models = folder.join("models");
+        if models.is_dir() { models } else { folder }
+    })
 }
 
 #[cfg(test)]

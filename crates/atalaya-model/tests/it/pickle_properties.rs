@@ -32,7 +32,7 @@ static MODELS: LazyLock<Vec<(Case, &str)>> = LazyLock::new(|| {
 
 /// The model of a case with its model file changed, loaded and asked.
 fn run_changed(case: &Case, variant: &str, changes: &[(prop::sample::Index, u8)]) {
-    let files = case.model(variant, "predict");
+    let files = case.model(variant);
     let mut changed: BTreeMap<String, Arc<[u8]>> = BTreeMap::new();
     for path in files.paths() {
         let mut bytes = files.read(path).unwrap().to_vec();
@@ -50,6 +50,11 @@ fn run_changed(case: &Case, variant: &str, changes: &[(prop::sample::Index, u8)]
         let batch = model.signature().enforce(&case.input).unwrap();
         if let Ok(predictions) = model.predict(&batch) {
             assert_eq!(predictions.values.len(), batch.num_rows());
+        }
+        for method in model.methods() {
+            if let Ok(values) = model.call(method, &batch) {
+                assert_eq!(values.len(), batch.num_rows());
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use atalaya_model::flavors::sklearn;
-use atalaya_model::{LoadError, Manifest, ModelFiles, Predictor};
+use atalaya_model::{LoadError, Manifest, Method, ModelFiles, Predictor};
 use atalaya_testkit::npy::{self, Values};
 use serde_json::Value;
 
@@ -68,61 +68,41 @@ impl Case {
         String::from_utf8_lossy(&self.files[&format!("{variant}/MLmodel")]).into_owned()
     }
 
-    /// The files of a model folder, served by `method`.
-    pub(crate) fn model(&self, variant: &str, method: &str) -> ModelFiles {
+    /// The files of a model folder.
+    pub(crate) fn model(&self, variant: &str) -> ModelFiles {
         let prefix = format!("{variant}/");
         let files = self
             .files
             .iter()
-            .filter_map(|(path, bytes)| Some((path.strip_prefix(&prefix)?, bytes)));
-        let files = files.map(|(path, bytes)| {
-            let bytes = match path {
-                "MLmodel" => {
-                    let text = String::from_utf8_lossy(bytes);
-                    text.replace("predict_fn: predict\n", &format!("predict_fn: {method}\n"))
-                        .into_bytes()
-                }
-                _ => bytes.clone(),
-            };
-            (path.to_owned(), Arc::from(bytes))
-        });
+            .filter_map(|(path, bytes)| Some((path.strip_prefix(&prefix)?.to_owned(), Arc::from(&**bytes))));
         ModelFiles::from_pairs::<String, Arc<[u8]>>(files).expect("the files of a model")
     }
 
+    /// Loads one model folder, and asks it for everything that was recorded.
     pub(crate) fn run(&self, variant: &str) -> Outcome {
+        let files = self.model(variant);
+        let manifest = Manifest::parse(files.read("MLmodel").expect("MLmodel")).expect("a manifest");
+        let model = match sklearn::load(&manifest, &files) {
+            Ok(model) => model,
+            Err(error) => return Outcome::Refused(error),
+        };
+        let batch = model
+            .signature()
+            .enforce(&self.input)
+            .expect("the recorded input fits the signature");
         let mut differences = Vec::new();
         let mut compared = 0;
-        for (method, spec) in self.spec["methods"].as_object().into_iter().flatten() {
-            let served = if method == "transform" { "predict" } else { method };
-            if !matches!(
-                &**method,
-                "predict" | "predict_proba" | "predict_log_proba" | "decision_function" | "transform"
-            ) {
-                continue;
-            }
-            let files = self.model(variant, served);
-            let manifest = Manifest::parse(files.read("MLmodel").expect("MLmodel")).expect("a manifest");
-            let model = match sklearn::load(&manifest, &files) {
-                Ok(model) => model,
-                Err(error) => return Outcome::Refused(error),
-            };
-            let batch = model
-                .signature()
-                .enforce(&self.input)
-                .expect("the recorded input fits the signature");
-            let found = if method == "transform" {
-                model.features(&batch).map(|features| Flat::Numbers(features.values))
-            } else {
-                model.predict(&batch).map(|predictions| flat(&predictions.values))
-            };
-            let expected = self.expected(spec);
-            match found {
-                Ok(found) => {
-                    let rows = self.input.num_rows();
-                    differences.extend(compare(spec, rows, &expected, &found).map(|what| format!("{method}: {what}")));
+        for (name, spec) in self.spec["methods"].as_object().into_iter().flatten() {
+            let method = Method::parse(name).unwrap_or_else(|| panic!("{}: unknown method {name}", self.name));
+            let found = match model.call(method, &batch) {
+                Ok(found) => flat(&found),
+                Err(error) => {
+                    differences.push(format!("{name}: {error}"));
+                    continue;
                 }
-                Err(error) => differences.push(format!("{method}: {error}")),
-            }
+            };
+            let what = compare(spec, self.input.num_rows(), &self.expected(spec), &found);
+            differences.extend(what.map(|what| format!("{name}: {what}")));
             compared += 1;
         }
         Outcome::Ran { compared, differences }
@@ -134,15 +114,29 @@ impl Case {
             return Flat::Texts(serde_json::from_slice(bytes).expect("a list of texts"));
         }
         #[expect(clippy::cast_precision_loss, reason = "recorded labels are small")]
-        match npy::parse(bytes).values {
+        let array = npy::parse(bytes);
+        let numbers = match array.values {
             Values::F64(values) => Flat::Numbers(values),
             Values::F32(values) => Flat::Numbers(values.into_iter().map(f64::from).collect()),
             Values::I64(values) => Flat::Numbers(values.into_iter().map(|value| value as f64).collect()),
             Values::I32(values) => Flat::Numbers(values.into_iter().map(f64::from).collect()),
             Values::Bool(values) => Flat::Numbers(values.into_iter().map(|value| f64::from(u8::from(value))).collect()),
             Values::Text(values) => Flat::Texts(values),
+        };
+        match (numbers, &array.shape[..]) {
+            (Flat::Numbers(values), [outputs, rows, width]) => Flat::Numbers(by_row(&values, *outputs, *rows, *width)),
+            (flat, _) => flat,
         }
     }
+}
+
+/// One array per output, stacked: all outputs of a row together.
+fn by_row(values: &[f64], outputs: usize, rows: usize, width: usize) -> Vec<f64> {
+    let places = (0..rows).flat_map(|row| (0..outputs).map(move |output| (output * rows + row) * width));
+    places
+        .flat_map(|start| &values[start..start + width])
+        .copied()
+        .collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "recorded labels are small")]

@@ -1,5 +1,6 @@
 //! What flows between the steps of a model: a row-major matrix of numbers, or columns as they came while some are text.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -9,6 +10,7 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, Float64Array, RecordBatch
 use arrow_schema::DataType;
 
 use super::numeric::round_to_f32;
+use super::sparse::Sparse;
 use crate::predictor::PredictError;
 
 /// The names of the columns that a step gets, for its error texts: those of the request that they came from.
@@ -31,13 +33,20 @@ pub(super) struct Matrix {
 #[derive(Debug, Clone)]
 pub(super) enum Block {
     Numbers(Matrix),
-    Columns { rows: usize, columns: Vec<ArrayRef> },
+    /// Numbers most of which are zero and not stored.
+    Sparse(Sparse),
+    /// Columns as they came, some of them text.
+    Columns {
+        rows: usize,
+        columns: Vec<ArrayRef>,
+    },
 }
 
 impl Block {
     pub(super) fn rows(&self) -> usize {
         match self {
             Self::Numbers(matrix) => matrix.rows,
+            Self::Sparse(sparse) => sparse.rows,
             Self::Columns { rows, .. } => *rows,
         }
     }
@@ -46,7 +55,26 @@ impl Block {
     pub(super) fn into_numbers(self, names: &Names) -> Result<Matrix, PredictError> {
         match self {
             Self::Numbers(matrix) => Ok(matrix),
+            Self::Sparse(sparse) => sparse.to_dense(names),
             Self::Columns { rows, columns } => gather(rows, &columns, names),
+        }
+    }
+
+    /// As [`Block::into_numbers`], without taking the block; numbers are not copied.
+    pub(super) fn numbers(&self, names: &Names) -> Result<Cow<'_, Matrix>, PredictError> {
+        match self {
+            Self::Numbers(matrix) => Ok(Cow::Borrowed(matrix)),
+            Self::Sparse(sparse) => sparse.to_dense(names).map(Cow::Owned),
+            Self::Columns { rows, columns } => gather(*rows, columns, names).map(Cow::Owned),
+        }
+    }
+
+    /// How many columns it has.
+    pub(super) fn width(&self) -> usize {
+        match self {
+            Self::Numbers(matrix) => matrix.columns,
+            Self::Sparse(sparse) => sparse.columns,
+            Self::Columns { columns, .. } => columns.len(),
         }
     }
 
@@ -65,6 +93,7 @@ impl Block {
                     ..*matrix
                 }))
             }
+            Self::Sparse(sparse) => Ok(Self::Sparse(sparse.select(positions))),
             Self::Columns { rows, columns } => {
                 let columns: Vec<ArrayRef> = positions
                     .iter()
@@ -79,17 +108,10 @@ impl Block {
     }
 
     /// Every column on its own.
-    pub(super) fn into_columns(self) -> Vec<ArrayRef> {
+    pub(super) fn into_columns(self, names: &Names) -> Result<Vec<ArrayRef>, PredictError> {
         match self {
-            Self::Numbers(matrix) => {
-                let column = |j| -> ArrayRef {
-                    Arc::new(Float64Array::from_iter_values(
-                        matrix.values.iter().skip(j).step_by(matrix.columns).copied(),
-                    ))
-                };
-                (0..matrix.columns).map(column).collect()
-            }
-            Self::Columns { columns, .. } => columns,
+            Self::Columns { columns, .. } => Ok(columns),
+            Self::Numbers(_) | Self::Sparse(_) => Ok(self.into_numbers(names)?.into_columns()),
         }
     }
 }
@@ -169,6 +191,16 @@ fn primitive<T: ArrowPrimitiveType>(
 }
 
 impl Matrix {
+    /// Every column on its own.
+    pub(super) fn into_columns(self) -> Vec<ArrayRef> {
+        let column = |j| -> ArrayRef {
+            Arc::new(Float64Array::from_iter_values(
+                self.values.iter().skip(j).step_by(self.columns).copied(),
+            ))
+        };
+        (0..self.columns).map(column).collect()
+    }
+
     /// Refuses infinite values, and missing ones unless `allow_missing`.
     pub(super) fn check(&self, names: &Names, allow_missing: bool) -> Result<(), PredictError> {
         // One pass without branches finds the usual case: x * 0 is 0 for every finite x, NaN otherwise.

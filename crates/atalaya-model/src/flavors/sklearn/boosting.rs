@@ -1,15 +1,15 @@
 //! Gradient boosting: a first guess, plus the learning rate times every tree.
 
-use super::block::{Matrix, Names};
-use super::classes::Class;
+use super::block::{Block, Names};
+use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::head::{Classes, Classified, Regressed};
+use super::estimator::{Estimator, Evaluation, Output, Wanted};
 use super::labels::Labels;
 use super::numeric::{argmax, exp_minus_logsumexp, expit, logit, softmax, sum};
-use super::part::{Compiler, Part};
+use super::part::Part;
 use super::tree::{Trees, Values};
 use crate::object::View;
-use crate::predictor::PredictError;
+use crate::predictor::{Method, PredictError};
 
 /// First minor version with the losses of `sklearn._loss`.
 const COMMON_LOSSES: u32 = 4;
@@ -43,7 +43,7 @@ impl Stages {
         for (position, view) in part.items("estimators_")?.into_iter().enumerate() {
             let place = format!("{}, tree {}", part.place, position + 1);
             let tree = Part::new(view, &place)?;
-            if tree.class != Class::DecisionTreeRegressor {
+            if tree.name != "DecisionTreeRegressor" {
                 return tree.unsupported("as a member of gradient boosting");
             }
             compiler.nested(|compiler| trees.add(compiler, &tree, names.len(), Values::Times(rate)))?;
@@ -55,12 +55,13 @@ impl Stages {
         })
     }
 
-    fn raw(&self, x: &Matrix) -> Result<Vec<f64>, PredictError> {
+    fn raw(&self, x: &Block) -> Result<Vec<f64>, PredictError> {
+        let x = x.numbers(&self.names)?;
         let mut raw = Vec::with_capacity(x.rows * self.start.len());
         for _ in 0..x.rows {
             raw.extend_from_slice(&self.start);
         }
-        self.trees.add_to(x, &self.names, false, self.start.len(), &mut raw)?;
+        self.trees.add_to(&x, &self.names, false, self.start.len(), &mut raw)?;
         Ok(raw)
     }
 }
@@ -87,7 +88,11 @@ pub(super) struct BoostingRegressor {
 }
 
 impl BoostingRegressor {
-    pub(super) fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Self, SklearnError> {
+    pub(super) fn compile(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        names: &Names,
+    ) -> Result<Box<dyn Estimator>, SklearnError> {
         let start = match first_guess(part, "DummyRegressor")? {
             None => 0.0,
             Some(init) => match init.attr("constant_").and_then(View::as_f64) {
@@ -95,16 +100,19 @@ impl BoostingRegressor {
                 None => return part.content("attribute `init_` has no constant"),
             },
         };
-        Ok(Self {
+        Ok(Box::new(Self {
             stages: Stages::compile(compiler, part, names, vec![start])?,
-        })
+        }))
+    }
+}
+
+impl Estimator for BoostingRegressor {
+    fn methods(&self) -> Vec<Method> {
+        vec![Method::Predict]
     }
 
-    pub(super) fn predict(&self, x: &Matrix) -> Result<Regressed, PredictError> {
-        Ok(Regressed {
-            values: self.stages.raw(x)?,
-            width: None,
-        })
+    fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
+        Ok(Evaluation::of(Output::floats(self.stages.raw(x)?)))
     }
 }
 
@@ -112,7 +120,7 @@ impl BoostingRegressor {
 #[derive(Debug)]
 pub(super) struct BoostingClassifier {
     stages: Stages,
-    classes: usize,
+    labels: Labels,
     exponential: bool,
     version: u32,
 }
@@ -122,7 +130,7 @@ impl BoostingClassifier {
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
         names: &Names,
-    ) -> Result<(Self, Labels), SklearnError> {
+    ) -> Result<Box<dyn Estimator>, SklearnError> {
         let labels = Labels::read(compiler, part)?;
         let classes = labels.len();
         if classes < 2 {
@@ -148,22 +156,35 @@ impl BoostingClassifier {
             }
         };
         let stages = Stages::compile(compiler, part, names, start)?;
-        Ok((
-            Self {
-                stages,
-                classes,
-                exponential,
-                version,
-            },
+        Ok(Box::new(Self {
+            stages,
             labels,
-        ))
+            exponential,
+            version,
+        }))
+    }
+}
+
+impl Estimator for BoostingClassifier {
+    fn methods(&self) -> Vec<Method> {
+        vec![
+            Method::Predict,
+            Method::PredictProba,
+            Method::PredictLogProba,
+            Method::DecisionFunction,
+        ]
     }
 
-    pub(super) fn classify(&self, x: &Matrix) -> Result<Classified, PredictError> {
+    fn classes(&self) -> &[Labels] {
+        std::slice::from_ref(&self.labels)
+    }
+
+    fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
         let raw = self.stages.raw(x)?;
-        let mut labels = Vec::with_capacity(x.rows);
-        let mut probabilities = Vec::with_capacity(x.rows * self.classes);
-        if self.classes == 2 {
+        let classes = self.labels.len();
+        let mut labels = Vec::with_capacity(x.rows());
+        let mut probabilities = Vec::with_capacity(x.rows() * classes);
+        if classes == 2 {
             for raw in &raw {
                 let p = expit(if self.exponential { 2.0 * raw } else { *raw });
                 let pair = [1.0 - p, p];
@@ -175,14 +196,14 @@ impl BoostingClassifier {
                 labels.push(label);
                 probabilities.extend(pair);
             }
-            return Ok(Classified {
-                labels,
-                probabilities,
-                scores: Some((raw, Classes::One)),
+            return Ok(Evaluation {
+                predict: Output::labels(labels),
+                probabilities: Some(Output::wide(probabilities, classes)),
+                scores: Some(Output::floats(raw)),
             });
         }
         probabilities.extend_from_slice(&raw);
-        for row in probabilities.chunks_exact_mut(self.classes) {
+        for row in probabilities.chunks_exact_mut(classes) {
             if self.version >= COMMON_LOSSES {
                 labels.push(argmax(row));
                 softmax(row);
@@ -191,10 +212,10 @@ impl BoostingClassifier {
                 labels.push(argmax(row));
             }
         }
-        Ok(Classified {
-            labels,
-            probabilities,
-            scores: Some((raw, Classes::All)),
+        Ok(Evaluation {
+            predict: Output::labels(labels),
+            probabilities: Some(Output::wide(probabilities, classes)),
+            scores: Some(Output::wide(raw, classes)),
         })
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::block::{Block, Matrix, Names};
+use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::part::{Compiler, Part, shown};
-use super::transform::{Transform, compile};
+use super::part::{Part, shown};
+use super::sparse::Sparse;
+use super::transform::{Compiled, Transform};
 use crate::object::View;
 use crate::predictor::PredictError;
 
@@ -20,6 +22,8 @@ struct Group {
 /// `ColumnTransformer`.
 pub(super) struct SplitColumns {
     groups: Vec<Group>,
+    /// Where the columns that it gives come from.
+    out: Names,
     /// Whether Python has the result as a sparse matrix.
     sparse: bool,
 }
@@ -29,7 +33,7 @@ impl SplitColumns {
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
         names: &Names,
-    ) -> Result<(Self, Names), SklearnError> {
+    ) -> Result<Compiled, SklearnError> {
         part.check_width(names.len())?;
         if part.optional("transformer_weights").is_some() {
             return part.unsupported("with `transformer_weights`");
@@ -58,7 +62,7 @@ impl SplitColumns {
                 out.extend(group_names.iter().map(Arc::clone));
                 None
             } else {
-                let (transform, group_out) = compile(compiler, view, &place, &group_names)?;
+                let (transform, group_out) = compiler.transformer(view, &place, &group_names)?;
                 out.extend(group_out.iter().map(Arc::clone));
                 Some(transform)
             };
@@ -68,13 +72,13 @@ impl SplitColumns {
                 transform,
             });
         }
-        Ok((
-            Self {
-                groups,
-                sparse: part.flag("sparse_output_", false)?,
-            },
-            out.into(),
-        ))
+        let out: Names = out.into();
+        let split = Self {
+            groups,
+            out: Names::clone(&out),
+            sparse: part.flag("sparse_output_", false)?,
+        };
+        Ok((Box::new(split), out))
     }
 }
 
@@ -90,16 +94,17 @@ impl Transform for SplitColumns {
             });
         }
         if blocks.iter().any(|block| matches!(block, Block::Columns { .. })) {
-            let columns = blocks.into_iter().flat_map(Block::into_columns).collect();
+            let columns = blocks.into_iter().map(|block| block.into_columns(&self.out));
+            let columns = columns.collect::<Result<Vec<_>, _>>()?.concat();
             return Ok(Block::Columns { rows, columns });
+        }
+        if self.sparse && blocks.iter().any(|block| matches!(block, Block::Sparse(_))) {
+            return Sparse::beside(rows, &blocks, &self.out).map(Block::Sparse);
         }
         let parts: Vec<Matrix> = blocks
             .into_iter()
-            .filter_map(|block| match block {
-                Block::Numbers(matrix) => Some(matrix),
-                Block::Columns { .. } => None,
-            })
-            .collect();
+            .map(|block| block.into_numbers(&self.out))
+            .collect::<Result<_, _>>()?;
         let columns = parts.iter().map(|part| part.columns).sum();
         let mut values = Vec::with_capacity(rows * columns);
         for row in 0..rows {

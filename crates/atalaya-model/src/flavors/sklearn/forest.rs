@@ -1,15 +1,15 @@
 //! Single trees and averages of trees.
 
-use super::block::{Matrix, Names};
-use super::classes::Class;
+use super::block::{Block, Matrix, Names};
+use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::head::{Classified, Regressed};
+use super::estimator::{Estimator, Evaluation, Output, Wanted};
 use super::labels::Labels;
 use super::numeric::argmax;
-use super::part::{Compiler, Part};
+use super::part::Part;
 use super::tree::{Trees, Values};
 use crate::object::View;
-use crate::predictor::PredictError;
+use crate::predictor::{Method, PredictError};
 
 /// One tree, or the mean of several.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Forest {
         part.check_width(names.len())?;
         let mut trees = Trees::new(width);
         let allow_missing = allows_missing(compiler.version, part);
-        let Some(member) = member(part.class) else {
+        let Some(member) = member(part.name) else {
             trees.add(compiler, part, names.len(), values)?;
             return Ok(Self {
                 names: Names::clone(names),
@@ -44,7 +44,7 @@ impl Forest {
         for (position, view) in part.items("estimators_")?.into_iter().enumerate() {
             let place = format!("{}, tree {}", part.place, position + 1);
             let tree = Part::new(view, &place)?;
-            if tree.class != member {
+            if tree.name != member {
                 return tree.unsupported("as a member of a forest");
             }
             compiler.nested(|compiler| trees.add(compiler, &tree, names.len(), values))?;
@@ -63,7 +63,8 @@ impl Forest {
         })
     }
 
-    fn mean(&self, x: &Matrix) -> Result<Vec<f64>, PredictError> {
+    fn mean(&self, x: &Block) -> Result<Vec<f64>, PredictError> {
+        let x: &Matrix = &*x.numbers(&self.names)?;
         // A single tree's value comes out unchanged: -0.0 is the neutral element of addition, sums start at 0.0.
         let start = if self.members.is_some() { 0.0 } else { -0.0 };
         let width = self.trees.width;
@@ -78,12 +79,12 @@ impl Forest {
 }
 
 /// The class of a forest's members; `None` for a class that is a tree itself.
-fn member(class: Class) -> Option<Class> {
+fn member(class: &str) -> Option<&'static str> {
     match class {
-        Class::RandomForestClassifier => Some(Class::DecisionTreeClassifier),
-        Class::RandomForestRegressor => Some(Class::DecisionTreeRegressor),
-        Class::ExtraTreesClassifier => Some(Class::ExtraTreeClassifier),
-        Class::ExtraTreesRegressor => Some(Class::ExtraTreeRegressor),
+        "RandomForestClassifier" => Some("DecisionTreeClassifier"),
+        "RandomForestRegressor" => Some("DecisionTreeRegressor"),
+        "ExtraTreesClassifier" => Some("ExtraTreeClassifier"),
+        "ExtraTreesRegressor" => Some("ExtraTreeRegressor"),
         _ => None,
     }
 }
@@ -101,9 +102,9 @@ fn allows_missing(version: u32, part: &Part<'_, '_>) -> bool {
         "poisson",
     ];
     let splitter = part.view.attr("splitter").and_then(View::as_str);
-    let since = match part.class {
-        Class::RandomForestClassifier | Class::RandomForestRegressor => 4,
-        Class::ExtraTreesClassifier | Class::ExtraTreesRegressor => 6,
+    let since = match part.name {
+        "RandomForestClassifier" | "RandomForestRegressor" => 4,
+        "ExtraTreesClassifier" | "ExtraTreesRegressor" => 6,
         _ if splitter == Some("random") => 6,
         _ => 3,
     };
@@ -134,19 +135,30 @@ pub(super) struct ForestRegressor {
 }
 
 impl ForestRegressor {
-    pub(super) fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Self, SklearnError> {
+    pub(super) fn compile(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        names: &Names,
+    ) -> Result<Box<dyn Estimator>, SklearnError> {
         let outputs = outputs(part)?;
-        Ok(Self {
+        Ok(Box::new(Self {
             forest: Forest::compile(compiler, part, names, outputs, Values::Stored)?,
             outputs,
-        })
+        }))
+    }
+}
+
+impl Estimator for ForestRegressor {
+    fn methods(&self) -> Vec<Method> {
+        vec![Method::Predict]
     }
 
-    pub(super) fn predict(&self, x: &Matrix) -> Result<Regressed, PredictError> {
-        Ok(Regressed {
-            values: self.forest.mean(x)?,
-            width: (self.outputs > 1).then_some(self.outputs),
-        })
+    fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
+        let values = self.forest.mean(x)?;
+        Ok(Evaluation::of(match self.outputs {
+            1 => Output::floats(values),
+            outputs => Output::wide(values, outputs),
+        }))
     }
 }
 
@@ -154,6 +166,7 @@ impl ForestRegressor {
 #[derive(Debug)]
 pub(super) struct ForestClassifier {
     forest: Forest,
+    labels: Labels,
 }
 
 impl ForestClassifier {
@@ -161,7 +174,7 @@ impl ForestClassifier {
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
         names: &Names,
-    ) -> Result<(Self, Labels), SklearnError> {
+    ) -> Result<Box<dyn Estimator>, SklearnError> {
         if outputs(part)? > 1 {
             return part.unsupported("with several outputs");
         }
@@ -171,23 +184,31 @@ impl ForestClassifier {
         } else {
             Values::Fractions
         };
-        Ok((
-            Self {
-                forest: Forest::compile(compiler, part, names, labels.len(), values)?,
-            },
+        Ok(Box::new(Self {
+            forest: Forest::compile(compiler, part, names, labels.len(), values)?,
             labels,
-        ))
+        }))
+    }
+}
+
+impl Estimator for ForestClassifier {
+    fn methods(&self) -> Vec<Method> {
+        vec![Method::Predict, Method::PredictProba, Method::PredictLogProba]
     }
 
-    pub(super) fn classify(&self, x: &Matrix) -> Result<Classified, PredictError> {
+    fn classes(&self) -> &[Labels] {
+        std::slice::from_ref(&self.labels)
+    }
+
+    fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
         let probabilities = self.forest.mean(x)?;
         let labels = probabilities
             .chunks_exact(self.forest.trees.width)
             .map(argmax)
             .collect();
-        Ok(Classified {
-            labels,
-            probabilities,
+        Ok(Evaluation {
+            predict: Output::labels(labels),
+            probabilities: Some(Output::wide(probabilities, self.labels.len())),
             scores: None,
         })
     }

@@ -7,10 +7,11 @@ use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_schema::DataType;
 
 use super::block::{Block, Matrix, Names};
+use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::numeric::round_to_f32;
-use super::part::{Compiler, Part};
-use super::transform::Transform;
+use super::part::Part;
+use super::transform::{Compiled, Transform};
 use crate::object::View;
 use crate::predictor::PredictError;
 
@@ -39,7 +40,7 @@ impl Impute {
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
         names: &Names,
-    ) -> Result<(Self, Names), SklearnError> {
+    ) -> Result<Compiled, SklearnError> {
         part.check_width(names.len())?;
         let missing = match part.view.attr("missing_values") {
             Some(view) if !view.is_none() => match view.as_f64() {
@@ -79,15 +80,13 @@ impl Impute {
             .chain(indicator.iter().map(|position| &names[*position]))
             .map(Arc::clone)
             .collect();
-        Ok((
-            Self {
-                names: Names::clone(names),
-                fills,
-                missing,
-                indicator,
-            },
-            out,
-        ))
+        let impute = Self {
+            names: Names::clone(names),
+            fills,
+            missing,
+            indicator,
+        };
+        Ok((Box::new(impute), out))
     }
 
     fn is_missing(&self, value: f64) -> bool {
@@ -157,7 +156,7 @@ impl Impute {
                         missing: self.missing,
                         indicator: Vec::new(),
                     };
-                    out.extend(Block::Numbers(one.numbers(matrix)?).into_columns());
+                    out.extend(one.numbers(matrix)?.into_columns());
                 }
             }
         }
@@ -200,6 +199,7 @@ impl Transform for Impute {
     fn apply(&self, block: Block) -> Result<Block, PredictError> {
         match block {
             Block::Numbers(matrix) => self.numbers(matrix).map(Block::Numbers),
+            Block::Sparse(sparse) => self.numbers(sparse.to_dense(&self.names)?).map(Block::Numbers),
             Block::Columns { rows, columns } => self.columns(rows, &columns),
         }
     }

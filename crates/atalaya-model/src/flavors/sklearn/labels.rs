@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 
+use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::part::{Compiler, Part, length};
+use super::part::{Part, length};
 use crate::object::{Scalar, View};
 
 /// `classes_`, in order.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Labels {
     Int(Vec<i64>),
     Bool(Vec<bool>),
@@ -19,7 +20,15 @@ pub(super) enum Labels {
 
 impl Labels {
     pub(super) fn read(compiler: &mut Compiler, part: &Part<'_, '_>) -> Result<Self, SklearnError> {
-        let view = part.field("classes_")?;
+        Self::read_view(compiler, part, part.field("classes_")?)
+    }
+
+    /// As [`Labels::read`], from an array that is elsewhere, or one of a list of them.
+    pub(super) fn read_view(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        view: View<'_>,
+    ) -> Result<Self, SklearnError> {
         compiler.charge(length(view) * 64)?;
         let labels = match view.as_array().map(|array| (array, array.dtype.scalar)) {
             Some((_, Scalar::Object)) => Self::objects(view),
@@ -61,6 +70,57 @@ impl Labels {
             Self::Bool(labels) => labels.len(),
             Self::Float(labels) => labels.len(),
             Self::Text(labels) => labels.len(),
+        }
+    }
+
+    /// The value of a label as a number; `None` for text.
+    pub(super) fn number(&self, index: usize) -> Option<f64> {
+        match self {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "integers beyond 2^53 round to the nearest double, as in numpy"
+            )]
+            Self::Int(labels) => Some(labels[index] as f64),
+            Self::Bool(labels) => Some(f64::from(u8::from(labels[index]))),
+            Self::Float(labels) => Some(labels[index]),
+            Self::Text(_) => None,
+        }
+    }
+
+    /// The labels at `indices` of one set; of several sets of one type, those of each in turn.
+    pub(super) fn take_each(sets: &[Self], indices: &[usize]) -> ArrayRef {
+        if let [only] = sets {
+            return only.take(indices);
+        }
+        let pairs = indices.iter().zip(sets.iter().cycle());
+        match sets.first() {
+            Some(Self::Bool(_)) => Arc::new(
+                pairs
+                    .map(|(i, set)| set.number(*i).map(|value| value != 0.0))
+                    .collect::<BooleanArray>(),
+            ),
+            Some(Self::Float(_)) => Arc::new(pairs.map(|(i, set)| set.number(*i)).collect::<Float64Array>()),
+            Some(Self::Text(_)) => Arc::new(pairs.map(|(i, set)| set.text(*i)).collect::<StringArray>()),
+            Some(Self::Int(_)) | None => Arc::new(pairs.map(|(i, set)| set.int(*i)).collect::<Int64Array>()),
+        }
+    }
+
+    /// Whether two sets are of one type.
+    pub(super) fn same_type(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
+    fn text(&self, index: usize) -> Option<&str> {
+        match self {
+            Self::Text(labels) => Some(&*labels[index]),
+            Self::Int(_) | Self::Bool(_) | Self::Float(_) => None,
+        }
+    }
+
+    fn int(&self, index: usize) -> Option<i64> {
+        match self {
+            Self::Int(labels) => Some(labels[index]),
+            Self::Bool(_) | Self::Float(_) | Self::Text(_) => None,
         }
     }
 

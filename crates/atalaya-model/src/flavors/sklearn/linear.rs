@@ -1,13 +1,15 @@
 //! Linear models: `X @ coef_.T + intercept_`, and what logistic regression makes of it.
 
-use super::block::{Matrix, Names};
+use super::block::{Block, Matrix, Names};
+use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::head::{Classes, Classified, Regressed};
+use super::estimator::{Estimator, Evaluation, Output, Wanted};
 use super::labels::Labels;
 use super::numeric::{argmax, dot, dot_alone, dot_sparse, expit, softmax, sum};
-use super::part::{Compiler, Part};
+use super::part::Part;
+use super::sparse::Sparse;
 use crate::object::View;
-use crate::predictor::PredictError;
+use crate::predictor::{Method, PredictError};
 
 /// Weights and intercepts of one or more outputs.
 #[derive(Debug)]
@@ -58,7 +60,14 @@ impl Linear {
     }
 
     /// `rows × outputs`.
-    fn scores(&self, x: &Matrix) -> Result<Vec<f64>, PredictError> {
+    fn scores(&self, x: &Block) -> Result<Vec<f64>, PredictError> {
+        match x {
+            Block::Sparse(x) => self.sparse_scores(x),
+            Block::Numbers(_) | Block::Columns { .. } => self.dense_scores(&*x.numbers(&self.names)?),
+        }
+    }
+
+    fn dense_scores(&self, x: &Matrix) -> Result<Vec<f64>, PredictError> {
         x.check(&self.names, false)?;
         let columns = x.columns.max(1);
         let mut scores = Vec::with_capacity(x.rows * self.outputs);
@@ -70,6 +79,27 @@ impl Linear {
                     (false, true) => dot_sparse(row, weights) + intercept,
                     (false, false) if self.outputs == 1 => dot_alone(row, weights) + intercept,
                     (false, false) => dot(row, weights) + intercept,
+                });
+            }
+        }
+        Ok(scores)
+    }
+
+    /// Stored entries one after the other, the intercept last.
+    fn sparse_scores(&self, x: &Sparse) -> Result<Vec<f64>, PredictError> {
+        x.check(&self.names, false)?;
+        let columns = x.columns.max(1);
+        let mut scores = Vec::with_capacity(x.rows * self.outputs);
+        let single = self.single && x.single;
+        for (indices, values) in x.rows() {
+            for (weights, intercept) in self.weights.chunks_exact(columns).zip(&self.intercepts) {
+                let entries = indices.iter().zip(values).map(|(j, x)| (*x, weights[*j as usize]));
+                scores.push(if single {
+                    let round = super::numeric::round_to_f32;
+                    let product = entries.fold(0.0, |total, (x, w)| round(total + round(x * w)));
+                    round(product + intercept)
+                } else {
+                    entries.fold(0.0, |total, (x, w)| total + x * w) + intercept
                 });
             }
         }
@@ -99,21 +129,32 @@ pub(super) struct LinearRegressor {
 }
 
 impl LinearRegressor {
-    pub(super) fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Self, SklearnError> {
+    pub(super) fn compile(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        names: &Names,
+    ) -> Result<Box<dyn Estimator>, SklearnError> {
         let linear = Linear::compile(compiler, part, names)?;
         let wide = part
             .field("coef_")?
             .as_array()
             .is_some_and(|array| array.shape.len() == 2);
-        Ok(Self { linear, wide })
+        Ok(Box::new(Self { linear, wide }))
+    }
+}
+
+impl Estimator for LinearRegressor {
+    fn methods(&self) -> Vec<Method> {
+        vec![Method::Predict]
     }
 
-    pub(super) fn predict(&self, x: &Matrix) -> Result<Regressed, PredictError> {
-        let width = self.wide.then_some(self.linear.outputs);
-        Ok(Regressed {
-            values: self.linear.scores(x)?,
-            width,
-        })
+    fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
+        let scores = self.linear.scores(x)?;
+        Ok(Evaluation::of(if self.wide {
+            Output::wide(scores, self.linear.outputs)
+        } else {
+            Output::floats(scores)
+        }))
     }
 }
 
@@ -130,7 +171,7 @@ enum Link {
 #[derive(Debug)]
 pub(super) struct Logistic {
     linear: Linear,
-    classes: usize,
+    labels: Labels,
     link: Link,
 }
 
@@ -139,7 +180,7 @@ impl Logistic {
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
         names: &Names,
-    ) -> Result<(Self, Labels), SklearnError> {
+    ) -> Result<Box<dyn Estimator>, SklearnError> {
         let linear = Linear::compile(compiler, part, names)?;
         let labels = Labels::read(compiler, part)?;
         let classes = labels.len();
@@ -158,50 +199,77 @@ impl Logistic {
         };
         let expit = one_versus_rest || (compiler.version >= 8 && classes == 2);
         let link = if expit { Link::Expit } else { Link::Softmax };
-        Ok((Self { linear, classes, link }, labels))
+        Ok(Box::new(Self { linear, labels, link }))
+    }
+}
+
+impl Estimator for Logistic {
+    fn methods(&self) -> Vec<Method> {
+        vec![
+            Method::Predict,
+            Method::PredictProba,
+            Method::PredictLogProba,
+            Method::DecisionFunction,
+        ]
     }
 
-    pub(super) fn classify(&self, x: &Matrix) -> Result<Classified, PredictError> {
+    fn classes(&self) -> &[Labels] {
+        std::slice::from_ref(&self.labels)
+    }
+
+    fn evaluate(&self, x: &Block, wanted: Wanted) -> Result<Evaluation, PredictError> {
         let scores = self.linear.scores(x)?;
-        let mut labels = Vec::with_capacity(x.rows);
-        let mut probabilities = Vec::with_capacity(x.rows * self.classes);
-        if self.classes == 2 {
-            for d in &scores {
-                labels.push(usize::from(*d > 0.0));
-                match self.link {
-                    Link::Expit => {
+        let classes = self.labels.len();
+        let labels = if classes == 2 {
+            scores.iter().map(|d| usize::from(*d > 0.0)).collect()
+        } else {
+            scores.chunks_exact(classes).map(argmax).collect()
+        };
+        let probabilities = wanted
+            .probabilities
+            .then(|| Output::wide(self.link.probabilities(&scores, classes), classes));
+        Ok(Evaluation {
+            predict: Output::labels(labels),
+            probabilities,
+            scores: Some(match classes {
+                2 => Output::floats(scores),
+                _ => Output::wide(scores, classes),
+            }),
+        })
+    }
+}
+
+impl Link {
+    /// `rows × classes`; two classes have one score.
+    fn probabilities(self, scores: &[f64], classes: usize) -> Vec<f64> {
+        if classes == 2 {
+            let mut probabilities = Vec::with_capacity(scores.len() * 2);
+            for d in scores {
+                match self {
+                    Self::Expit => {
                         let p = expit(*d);
                         probabilities.extend([1.0 - p, p]);
                     }
-                    Link::Softmax => {
+                    Self::Softmax => {
                         let mut pair = [-d, *d];
                         softmax(&mut pair);
                         probabilities.extend(pair);
                     }
                 }
             }
-            return Ok(Classified {
-                labels,
-                probabilities,
-                scores: Some((scores, Classes::One)),
-            });
+            return probabilities;
         }
-        probabilities.extend_from_slice(&scores);
-        for row in probabilities.chunks_exact_mut(self.classes) {
-            labels.push(argmax(row));
-            match self.link {
-                Link::Softmax => softmax(row),
-                Link::Expit => {
+        let mut probabilities = scores.to_vec();
+        for row in probabilities.chunks_exact_mut(classes) {
+            match self {
+                Self::Softmax => softmax(row),
+                Self::Expit => {
                     row.iter_mut().for_each(|d| *d = expit(*d));
                     let total = sum(row);
                     row.iter_mut().for_each(|p| *p /= total);
                 }
             }
         }
-        Ok(Classified {
-            labels,
-            probabilities,
-            scores: Some((scores, Classes::All)),
-        })
+        probabilities
     }
 }

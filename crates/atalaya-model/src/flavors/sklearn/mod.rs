@@ -1,28 +1,43 @@
 //! The `sklearn` flavor: estimators read as data from `model.pkl` or `model.skops`, checked, compiled, and run with
 //! scikit-learn's own order of operations.
 
+// What every estimator is built from.
+mod arrays;
 mod block;
-mod boosting;
-mod classes;
-mod column_transformer;
+mod compiler;
 mod error;
-mod forest;
-mod head;
-mod impute;
+#[expect(dead_code, reason = "estimators that need the rest are added one by one")]
+mod estimator;
 mod labels;
-mod linear;
 mod model;
 mod numeric;
-mod onehot;
 mod part;
 mod pipeline;
-mod scale;
+#[expect(dead_code, reason = "estimators that need the rest are added one by one")]
+mod row;
+mod sparse;
+mod table;
 mod transform;
+
+// Transformers.
+mod column_transformer;
+mod function;
+mod impute;
+mod onehot;
+mod scale;
+
+// Predictors.
+mod linear;
+
+// Trees, and estimators made of others.
+mod boosting;
+mod forest;
 mod tree;
 mod walk;
 
 pub use error::SklearnError;
-pub use model::{Features, SklearnModel};
+pub use model::SklearnModel;
+pub use row::{Support, support};
 
 use std::sync::Arc;
 

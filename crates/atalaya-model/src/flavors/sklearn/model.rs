@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, FixedSizeListArray, Float64Array, RecordBatch};
-use arrow_schema::{DataType, Field, FieldRef};
+use arrow_array::{ArrayRef, RecordBatch};
 
 use super::ROOT;
+use super::arrays::Arrays;
 use super::block::{Block, Names, Source};
-use super::classes::Class;
+use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::head::{Answer, Classes, Classified, Head, Regressed};
-use super::part::{Compiler, Part};
+use super::estimator::{Estimator, Evaluation, Wanted};
+use super::labels::Labels;
+use super::part::Part;
 use super::pipeline::{Step, chain, steps};
-use super::transform::Transform;
+use super::row::What;
+use super::transform::{Compiled, Transform};
 use crate::manifest::Manifest;
 use crate::object::{Tree, View};
-use crate::predictor::{PredictError, Predictions, Predictor};
+use crate::predictor::{Method, PredictError, Predictions, Predictor};
 use crate::signature::{ColumnType, Signature};
 
 /// Minor versions of scikit-learn 1.x whose arithmetic is known.
@@ -23,34 +25,28 @@ const VERSIONS: std::ops::RangeInclusive<u32> = 2..=9;
 /// Most outermost searches and pipelines around the last step.
 const MAX_LAYERS: usize = 32;
 
-/// A scikit-learn model, compiled.
+/// A scikit-learn model, compiled. Outermost pipelines and searches are unrolled into its steps.
+///
+/// A model whose last step only transforms is one too: it has the method [`Method::Transform`] alone. MLflow writes no
+/// `python_function` flavor for it, so nothing says what serves it, and `predict` is then refused as a method that it does
+/// not have; with `predict_fn: transform`, `predict` gives the transformed columns.
 pub struct SklearnModel {
     signature: Signature,
     source: Source,
     steps: Vec<Box<dyn Transform>>,
     /// Where the columns that reach the last step come from.
-    head_names: Names,
-    head: Head,
-    method: Method,
-    probability_field: FieldRef,
+    last_names: Names,
+    last: Last,
+    /// What `predict` gives; `None` when it gives nothing.
+    served: Option<Method>,
+    arrays: Arrays,
 }
 
-/// The numbers that reach the last step of a model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Features {
-    /// Numbers per row.
-    pub columns: usize,
-    /// Row after row; a missing value is NaN.
-    pub values: Vec<f64>,
-}
-
-/// What a request gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Predict,
-    PredictProba,
-    PredictLogProba,
-    DecisionFunction,
+/// What the last step of a model does.
+struct Last {
+    predictor: Option<Box<dyn Estimator>>,
+    /// With where the columns that it gives come from.
+    transformer: Option<Compiled>,
 }
 
 impl SklearnModel {
@@ -63,14 +59,12 @@ impl SklearnModel {
         let (last, before) = layers.split_last().ok_or(SklearnError::TooLarge {
             what: "a model without steps",
         })?;
-        let head = Part::new(last.view, &last.place)?;
+        let part = Part::new(last.view, &last.place)?;
         let declared = declared(manifest, &root)?;
-        let (names, positional) = columns(before.first().unwrap_or(last), declared, &head)?;
-        let (steps, head_names) = chain(&mut compiler, before, &names)?;
-        let Some(head) = Head::compile(&mut compiler, &head, &head_names)? else {
-            return head.unsupported("only transforms, and has no `predict`");
-        };
-        let method = method(manifest, &root, &head)?;
+        let (names, positional) = columns(before.first().unwrap_or(last), declared, &part)?;
+        let (steps, last_names) = chain(&mut compiler, before, &names)?;
+        let last = Last::compile(&mut compiler, &part, &last_names)?;
+        let served = served(manifest, &root, &last)?;
         let signature = match declared {
             Some(signature) => signature.clone(),
             None => own_signature(&names, positional)?,
@@ -89,7 +83,6 @@ impl SklearnModel {
         if positional && names.len() > signature.inputs().len() {
             return root.unsupported("needs more columns than the signature has");
         }
-        let probability_field = Arc::new(Field::new_list_field(DataType::Float64, false));
         let source = Source {
             names,
             positions,
@@ -99,81 +92,79 @@ impl SklearnModel {
             signature,
             source,
             steps,
-            head_names,
-            head,
-            method,
-            probability_field,
+            last_names,
+            last,
+            served,
+            arrays: Arrays::default(),
         })
     }
 
-    /// The numbers that reach the last step: what the model sees of a batch.
-    ///
-    /// # Errors
-    /// As [`Predictor::predict`].
-    pub fn features(&self, batch: &RecordBatch) -> Result<Features, PredictError> {
-        let block = self.transform(batch)?;
-        let matrix = block.into_numbers(&self.head_names)?;
-        Ok(Features {
-            columns: matrix.columns,
-            values: matrix.values,
-        })
-    }
-
-    fn transform(&self, batch: &RecordBatch) -> Result<Block, PredictError> {
+    /// What reaches the last step.
+    fn features(&self, batch: &RecordBatch) -> Result<Block, PredictError> {
         self.steps
             .iter()
             .try_fold(self.source.read(batch)?, |block, step| step.apply(block))
     }
 
-    fn list(&self, values: Vec<f64>, width: usize) -> ArrayRef {
-        // `width` is a number of classes or outputs, all of which have an entry in the model file.
-        let width = i32::try_from(width).unwrap_or(i32::MAX);
-        let values = Arc::new(Float64Array::from(values));
-        Arc::new(FixedSizeListArray::new(
-            Arc::clone(&self.probability_field),
-            width,
-            values,
-            None,
-        ))
-    }
-
-    fn regressed(&self, answer: Regressed) -> Predictions {
-        let values = match answer.width {
-            None => Arc::new(Float64Array::from(answer.values)) as ArrayRef,
-            Some(width) => self.list(answer.values, width),
+    /// What the last step makes of its columns, or those columns when it only predicts.
+    fn transformed(&self, block: Block) -> Result<ArrayRef, PredictError> {
+        let (block, names) = match &self.last.transformer {
+            Some((transform, names)) => (transform.apply(block)?, names),
+            None => (block, &self.last_names),
         };
-        Predictions {
-            values,
-            probabilities: None,
-        }
+        self.arrays.block(block, names)
     }
 
-    fn classified(&self, answer: Classified) -> Predictions {
-        let Classified {
-            labels,
+    fn classes(&self) -> &[Labels] {
+        self.last
+            .predictor
+            .as_ref()
+            .map_or(&[], |predictor| predictor.classes())
+    }
+
+    fn served_by(&self, predictor: &dyn Estimator, served: Method, block: &Block) -> Result<Predictions, PredictError> {
+        let classes = predictor.classes();
+        let wanted = Wanted {
+            probabilities: true,
+            scores: served == Method::DecisionFunction,
+        };
+        let Evaluation {
+            predict,
             probabilities,
             scores,
-        } = answer;
-        let classes = self.head.labels().map_or(1, super::labels::Labels::len);
-        let log_probabilities = match self.method {
-            Method::PredictLogProba => Some(probabilities.iter().map(|p| p.ln()).collect::<Vec<_>>()),
+        } = predictor.evaluate(block, wanted)?;
+        // Probabilities of several outputs have no one order of classes.
+        let probabilities = probabilities.filter(|_| classes.len() == 1);
+        let probabilities = probabilities.map(|output| self.arrays.output(output, classes));
+        let found = match served {
+            Method::Predict => Some(predict),
+            Method::DecisionFunction => scores,
             _ => None,
         };
-        let probabilities = self.list(probabilities, classes);
-        let values = match (self.method, scores, self.head.labels()) {
-            (Method::PredictProba, _, _) => Arc::clone(&probabilities),
-            (Method::DecisionFunction, Some((scores, Classes::One)), _) => Arc::new(Float64Array::from(scores)),
-            (Method::DecisionFunction, Some((scores, Classes::All)), _) => self.list(scores, classes),
-            (_, _, known) => match (log_probabilities, known) {
-                (Some(logs), _) => self.list(logs, classes),
-                (None, Some(known)) => known.take(&labels),
-                (None, None) => Arc::clone(&probabilities),
-            },
+        let values = match (served, &probabilities, found) {
+            (Method::PredictProba, Some(probabilities), _) => Arc::clone(probabilities),
+            (_, _, Some(output)) => self.arrays.output(output, classes),
+            (_, _, None) => self.arrays.output(predictor.call(served, block)?, classes),
         };
-        Predictions {
-            values,
-            probabilities: Some(probabilities),
-        }
+        Ok(Predictions { values, probabilities })
+    }
+}
+
+impl Last {
+    fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Self, SklearnError> {
+        let (predicts, transforms) = match part.row.what {
+            What::Predictor(_) => (true, false),
+            What::Transformer(_) => (false, true),
+            What::Both(..) | What::Pipeline | What::Search => (true, true),
+        };
+        Ok(Self {
+            predictor: predicts
+                .then(|| compiler.estimator(part.view, part.place, names))
+                .transpose()?,
+            transformer: transforms
+                .then(|| compiler.transformer(part.view, part.place, names))
+                .transpose()?,
+        })
     }
 }
 
@@ -183,11 +174,42 @@ impl Predictor for SklearnModel {
     }
 
     fn predict(&self, batch: &RecordBatch) -> Result<Predictions, PredictError> {
-        let matrix = self.transform(batch)?.into_numbers(&self.head_names)?;
-        Ok(match self.head.answer(&matrix)? {
-            Answer::Regressed(answer) => self.regressed(answer),
-            Answer::Classified(answer) => self.classified(answer),
-        })
+        match (self.served, &self.last.predictor) {
+            (Some(Method::Transform), _) => Ok(Predictions {
+                values: self.transformed(self.features(batch)?)?,
+                probabilities: None,
+            }),
+            (Some(served), Some(predictor)) => self.served_by(&**predictor, served, &self.features(batch)?),
+            _ => Err(PredictError::Method {
+                method: Method::Predict,
+            }),
+        }
+    }
+
+    fn methods(&self) -> Vec<Method> {
+        let mut methods = self
+            .last
+            .predictor
+            .as_ref()
+            .map_or_else(Vec::new, |last| last.methods());
+        if self.last.transformer.is_some() || !self.steps.is_empty() {
+            methods.push(Method::Transform);
+        }
+        methods.sort_unstable();
+        methods
+    }
+
+    fn call(&self, method: Method, batch: &RecordBatch) -> Result<ArrayRef, PredictError> {
+        if !self.methods().contains(&method) {
+            return Err(PredictError::Method { method });
+        }
+        let block = self.features(batch)?;
+        match &self.last.predictor {
+            Some(predictor) if method != Method::Transform => {
+                Ok(self.arrays.output(predictor.call(method, &block)?, self.classes()))
+            }
+            _ => self.transformed(block),
+        }
     }
 }
 
@@ -213,15 +235,9 @@ fn layers<'t>(root: &Part<'t, '_>) -> Result<Vec<Step<'t>>, SklearnError> {
             return root.content("it has no steps");
         };
         let part = Part::new(last.view, &last.place)?;
-        match part.class {
-            Class::Pipeline => found.extend(steps(&part)?),
-            Class::Search => {
-                let view = part.field("best_estimator_")?;
-                found.push(Step {
-                    view,
-                    place: format!("{}, best estimator", part.place),
-                });
-            }
+        match part.row.what {
+            What::Pipeline => found.extend(steps(&part)?),
+            What::Search => found.push(part.best_estimator()?),
             _ => {
                 found.push(last);
                 return Ok(found);
@@ -234,20 +250,16 @@ fn layers<'t>(root: &Part<'t, '_>) -> Result<Vec<Step<'t>>, SklearnError> {
 }
 
 /// The columns that the model gets: by name when it was fitted on a frame, otherwise those of the signature in order.
-fn columns(first: &Step<'_>, declared: Option<&Signature>, head: &Part<'_, '_>) -> Result<(Names, bool), SklearnError> {
+fn columns(first: &Step<'_>, declared: Option<&Signature>, last: &Part<'_, '_>) -> Result<(Names, bool), SklearnError> {
     let positional = declared.is_some_and(Signature::positional);
     let mut view = first.view;
     // A pipeline as the first step was fitted on what its own first step was.
     for _ in 0..MAX_LAYERS {
-        match Class::of(view) {
-            Some((Class::Pipeline, _)) => {
-                let part = Part::new(view, &first.place)?;
-                match steps(&part)?.first() {
-                    Some(step) => view = step.view,
-                    None => break,
-                }
-            }
-            _ => break,
+        let part = Part::new(view, &first.place)?;
+        let What::Pipeline = part.row.what else { break };
+        match steps(&part)?.first() {
+            Some(step) => view = step.view,
+            None => break,
         }
     }
     let part = Part::new(view, &first.place)?;
@@ -270,7 +282,7 @@ fn columns(first: &Step<'_>, declared: Option<&Signature>, head: &Part<'_, '_>) 
     let part = if part.view.attr("n_features_in_").is_some() {
         part
     } else {
-        *head
+        *last
     };
     let count = part.count("n_features_in_")?;
     if count > crate::signature::MAX_COLUMNS {
@@ -303,14 +315,18 @@ fn declared<'m>(manifest: &'m Manifest, root: &Part<'_, '_>) -> Result<Option<&'
         .or_else(|error| root.unsupported(format!("has a signature that is not understood: {error}")))
 }
 
-fn method(manifest: &Manifest, root: &Part<'_, '_>, head: &Head) -> Result<Method, SklearnError> {
-    let classifier = head.labels().is_some();
+/// What `predict` gives: what `MLmodel` says. Without that it is `predict`, where the model has it.
+fn served(manifest: &Manifest, root: &Part<'_, '_>, last: &Last) -> Result<Option<Method>, SklearnError> {
     let name = manifest.predict_fn();
-    match name {
-        "predict" => Ok(Method::Predict),
-        "predict_proba" if classifier => Ok(Method::PredictProba),
-        "predict_log_proba" if classifier => Ok(Method::PredictLogProba),
-        "decision_function" if head.has_scores() => Ok(Method::DecisionFunction),
+    let methods = last.predictor.as_ref().map_or_else(Vec::new, |last| last.methods());
+    let several = last.predictor.as_ref().is_some_and(|last| last.classes().len() > 1);
+    match Method::parse(name) {
+        Some(Method::Transform) if last.transformer.is_some() => Ok(Some(Method::Transform)),
+        Some(Method::PredictProba | Method::PredictLogProba) if several => root.unsupported(format!(
+            "is served by `{name}`, whose answer for several outputs is a list of arrays"
+        )),
+        Some(method) if methods.contains(&method) => Ok(Some(method)),
+        _ if last.predictor.is_none() && manifest.flavor("python_function").is_none() => Ok(None),
         _ => root.unsupported(format!(
             "is served by `{}`, which it does not have",
             super::part::shown(name)

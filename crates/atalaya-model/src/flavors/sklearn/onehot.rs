@@ -7,9 +7,10 @@ use arrow_array::cast::AsArray;
 use arrow_schema::DataType;
 
 use super::block::{Block, Matrix, Names, gather};
+use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::part::{Compiler, Part, length};
-use super::transform::Transform;
+use super::part::{Part, length};
+use super::transform::{Compiled, Transform};
 use crate::object::View;
 use crate::predictor::PredictError;
 
@@ -60,7 +61,7 @@ impl OneHot {
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
         names: &Names,
-    ) -> Result<(Self, Names), SklearnError> {
+    ) -> Result<Compiled, SklearnError> {
         part.check_width(names.len())?;
         let categories = part.items("categories_")?;
         if categories.len() != names.len() {
@@ -105,16 +106,14 @@ impl OneHot {
             .attr("dtype")
             .and_then(View::class)
             .is_some_and(|(_, name)| name == "float32");
-        Ok((
-            Self {
-                names: Names::clone(names),
-                columns,
-                width,
-                sparse,
-                single,
-            },
-            out.into(),
-        ))
+        let one_hot = Self {
+            names: Names::clone(names),
+            columns,
+            width,
+            sparse,
+            single,
+        };
+        Ok((Box::new(one_hot), out.into()))
     }
 
     /// Sets the ones of one input column in `values`, from the index of each row's category.
@@ -172,7 +171,8 @@ impl Transform for OneHot {
         let rows = block.rows();
         let mut values = vec![0.0; rows * self.width];
         match block {
-            Block::Numbers(matrix) => {
+            block @ (Block::Numbers(_) | Block::Sparse(_)) => {
+                let matrix = block.into_numbers(&self.names)?;
                 for position in 0..matrix.columns {
                     let categories = &self.columns[position].categories;
                     let column = matrix.values.iter().skip(position).step_by(matrix.columns);

@@ -1,79 +1,20 @@
-//! Reading an estimator's attributes, with errors that say where; and the limits that keep a small file from
-//! becoming a large model.
+//! Reading an estimator's attributes, with errors that say where.
 
-use super::classes::Class;
+use super::compiler::Compiler;
 use super::error::SklearnError;
+use super::pipeline::Step;
+use super::row::Row;
 use crate::object::View;
 
-/// Deepest nesting of estimators; people use four.
-const MAX_DEPTH: usize = 32;
-/// Most estimators of one model, members of ensembles included.
-const MAX_ESTIMATORS: usize = 200_000;
-/// Memory that any model may take, and memory per byte of its file: a tree's compiled node is smaller than its pickle.
-const FREE_BYTES: usize = 64 << 20;
-const BYTES_PER_FILE_BYTE: usize = 8;
 /// Longest text of the model's own that an error repeats.
 const SHOWN_CHARS: usize = 60;
-
-/// What all parts of one model share while it is compiled.
-#[derive(Debug)]
-pub(super) struct Compiler {
-    /// Minor version of the scikit-learn 1.x that fitted the model: it decides the arithmetic.
-    pub(super) version: u32,
-    depth: usize,
-    estimators_left: usize,
-    bytes_left: usize,
-}
-
-impl Compiler {
-    pub(super) fn new(version: u32, file_bytes: usize) -> Self {
-        let bytes_left = file_bytes
-            .saturating_mul(BYTES_PER_FILE_BYTE)
-            .saturating_add(FREE_BYTES);
-        Self {
-            version,
-            depth: 0,
-            estimators_left: MAX_ESTIMATORS,
-            bytes_left,
-        }
-    }
-
-    /// Takes `bytes` for what is about to be read or compiled. One shared array of the file may be read many times.
-    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), SklearnError> {
-        let left = self.bytes_left.checked_sub(bytes);
-        self.bytes_left = left.ok_or(SklearnError::TooLarge {
-            what: "the memory that the model takes",
-        })?;
-        Ok(())
-    }
-
-    /// Runs `compile` one level deeper.
-    pub(super) fn nested<T>(
-        &mut self,
-        compile: impl FnOnce(&mut Self) -> Result<T, SklearnError>,
-    ) -> Result<T, SklearnError> {
-        if self.depth >= MAX_DEPTH {
-            return Err(SklearnError::TooLarge {
-                what: "the nesting of estimators",
-            });
-        }
-        let left = self.estimators_left.checked_sub(1);
-        self.estimators_left = left.ok_or(SklearnError::TooLarge {
-            what: "the number of estimators",
-        })?;
-        self.depth += 1;
-        let compiled = compile(self);
-        self.depth -= 1;
-        compiled
-    }
-}
 
 /// An instance of a known class.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part<'t, 'p> {
     pub(super) view: View<'t>,
-    pub(super) class: Class,
-    /// The class's own name.
+    pub(super) row: &'static Row,
+    /// The class's own name, which is unique among all classes of the table that share a compile function.
     pub(super) name: &'static str,
     /// Where it is in the model, for error texts.
     pub(super) place: &'p str,
@@ -81,11 +22,11 @@ pub(super) struct Part<'t, 'p> {
 
 impl<'t, 'p> Part<'t, 'p> {
     pub(super) fn new(view: View<'t>, place: &'p str) -> Result<Self, SklearnError> {
-        let (class, name) = Class::of(view).ok_or_else(|| SklearnError::unknown(place, view))?;
+        let row = Row::of(view).ok_or_else(|| SklearnError::unknown(place, view))?;
         Ok(Self {
             view,
-            class,
-            name,
+            row,
+            name: row.name,
             place,
         })
     }
@@ -172,6 +113,14 @@ impl<'t, 'p> Part<'t, 'p> {
             Some(items) => Ok(items.collect()),
             None => self.content(format!("attribute `{name}` is not a list")),
         }
+    }
+
+    /// The estimator that a search found.
+    pub(super) fn best_estimator(&self) -> Result<Step<'t>, SklearnError> {
+        Ok(Step {
+            view: self.field("best_estimator_")?,
+            place: format!("{}, best estimator", self.place),
+        })
     }
 
     /// Refuses the part unless it was fitted on as many columns as it will get.

@@ -1,10 +1,14 @@
 //! `Pipeline`: its steps, and which of them are skipped.
 
-use super::block::Names;
+use super::block::{Block, Names};
+use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::part::{Compiler, Part, shown};
-use super::transform::{Transform, compile};
+use super::estimator::{Estimator, Evaluation, Output, Wanted};
+use super::labels::Labels;
+use super::part::{Part, shown};
+use super::transform::Transform;
 use crate::object::View;
+use crate::predictor::{Method, PredictError};
 
 /// A step, and where it is.
 pub(super) struct Step<'t> {
@@ -36,13 +40,52 @@ pub(super) fn steps<'t>(part: &Part<'t, '_>) -> Result<Vec<Step<'t>>, SklearnErr
     Ok(found)
 }
 
-/// A pipeline that only transforms.
-pub(super) fn transformers(
+/// A pipeline inside another estimator: transformers, then a predictor.
+struct Pipeline {
+    steps: Vec<Box<dyn Transform>>,
+    last: Box<dyn Estimator>,
+}
+
+/// A pipeline that predicts.
+pub(super) fn estimator(
     compiler: &mut Compiler,
     part: &Part<'_, '_>,
     names: &Names,
-) -> Result<(Vec<Box<dyn Transform>>, Names), SklearnError> {
-    chain(compiler, &steps(part)?, names)
+) -> Result<Box<dyn Estimator>, SklearnError> {
+    let steps = steps(part)?;
+    let Some((last, before)) = steps.split_last() else {
+        return part.content("it has no steps");
+    };
+    let (steps, names) = chain(compiler, before, names)?;
+    let last = compiler.estimator(last.view, &last.place, &names)?;
+    if steps.is_empty() {
+        return Ok(last);
+    }
+    Ok(Box::new(Pipeline { steps, last }))
+}
+
+impl Pipeline {
+    fn transform(&self, x: &Block) -> Result<Block, PredictError> {
+        self.steps.iter().try_fold(x.clone(), |block, step| step.apply(block))
+    }
+}
+
+impl Estimator for Pipeline {
+    fn methods(&self) -> Vec<Method> {
+        self.last.methods()
+    }
+
+    fn classes(&self) -> &[Labels] {
+        self.last.classes()
+    }
+
+    fn evaluate(&self, x: &Block, wanted: Wanted) -> Result<Evaluation, PredictError> {
+        self.last.evaluate(&self.transform(x)?, wanted)
+    }
+
+    fn call(&self, method: Method, x: &Block) -> Result<Output, PredictError> {
+        self.last.call(method, &self.transform(x)?)
+    }
 }
 
 /// Steps one after the other.
@@ -54,7 +97,7 @@ pub(super) fn chain(
     let mut compiled = Vec::with_capacity(steps.len());
     let mut names = Names::clone(names);
     for step in steps {
-        let (transform, out) = compile(compiler, step.view, &step.place, &names)?;
+        let (transform, out) = compiler.transformer(step.view, &step.place, &names)?;
         compiled.push(transform);
         names = out;
     }

@@ -1,11 +1,12 @@
 //! Scalers: one or two operations per value, in scikit-learn's order.
 
 use super::block::{Block, Names};
-use super::classes::Class;
+use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::numeric::round_to_f32;
-use super::part::{Compiler, Part};
-use super::transform::Transform;
+use super::part::Part;
+use super::sparse::Sparse;
+use super::transform::{Compiled, Transform};
 use crate::predictor::PredictError;
 
 /// First minor version whose scalers do float32 arithmetic on float32 input instead of rounding a double result.
@@ -25,22 +26,26 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub(super) fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Self, SklearnError> {
+    pub(super) fn compile(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        names: &Names,
+    ) -> Result<Compiled, SklearnError> {
         let width = names.len();
         part.check_width(width)?;
-        let (center, scale) = match part.class {
-            Class::StandardScaler => ("mean_", "scale_"),
-            Class::RobustScaler => ("center_", "scale_"),
-            Class::MinMaxScaler => ("min_", "scale_"),
+        let (center, scale) = match part.name {
+            "StandardScaler" => ("mean_", "scale_"),
+            "RobustScaler" => ("center_", "scale_"),
+            "MinMaxScaler" => ("min_", "scale_"),
             _ => ("", "scale_"),
         };
         let wanted = |name: &str, flag: &str| -> Result<bool, SklearnError> {
             Ok(!name.is_empty() && (flag.is_empty() || part.flag(flag, true)?) && part.optional(name).is_some())
         };
-        let multiply = part.class == Class::MinMaxScaler;
-        let (center_flag, scale_flag) = match part.class {
-            Class::StandardScaler => ("with_mean", "with_std"),
-            Class::RobustScaler => ("with_centering", "with_scaling"),
+        let multiply = part.name == "MinMaxScaler";
+        let (center_flag, scale_flag) = match part.name {
+            "StandardScaler" => ("with_mean", "with_std"),
+            "RobustScaler" => ("with_centering", "with_scaling"),
             _ => ("", ""),
         };
         let read = |compiler: &mut Compiler, name: &str, flag: &str| {
@@ -52,16 +57,16 @@ impl Scale {
         };
         let center = read(compiler, center, center_flag)?;
         let scale = read(compiler, scale, scale_flag)?;
-        let fitted = match part.class {
-            Class::MinMaxScaler => center.is_some() && scale.is_some(),
-            Class::MaxAbsScaler => scale.is_some(),
+        let fitted = match part.name {
+            "MinMaxScaler" => center.is_some() && scale.is_some(),
+            "MaxAbsScaler" => scale.is_some(),
             _ => part.view.attr("scale_").is_some(),
         };
         if !fitted {
             return part.content("it was not fitted");
         }
-        let clip = match part.class {
-            Class::MinMaxScaler if part.flag("clip", false)? => {
+        let clip = match part.name {
+            "MinMaxScaler" if part.flag("clip", false)? => {
                 let Some(range) = part.field("feature_range")?.floats() else {
                     return part.content("attribute `feature_range` is not a pair of numbers");
                 };
@@ -70,23 +75,58 @@ impl Scale {
                 };
                 Some((low, high))
             }
-            Class::MaxAbsScaler if part.flag("clip", false)? => Some((-1.0, 1.0)),
+            "MaxAbsScaler" if part.flag("clip", false)? => Some((-1.0, 1.0)),
             _ => None,
         };
         let round_parameters = compiler.version >= SINGLE_ARITHMETIC;
-        Ok(Self {
+        let scaler = Self {
             names: Names::clone(names),
             center,
             scale,
             multiply,
             clip,
             round_parameters,
-        })
+        };
+        Ok((Box::new(scaler), Names::clone(names)))
+    }
+}
+
+impl Scale {
+    /// Stored numbers are multiplied by the reciprocal; what is not stored stays zero.
+    fn stored(&self, mut sparse: Sparse) -> Result<Sparse, PredictError> {
+        sparse.check(&self.names, true)?;
+        if let Some(scale) = &self.scale {
+            for (value, j) in sparse.values.iter_mut().zip(&sparse.indices) {
+                *value *= 1.0 / scale[*j as usize];
+            }
+        }
+        if let Some((low, high)) = self.clip {
+            sparse.values.iter_mut().for_each(|x| *x = clipped(*x, low, high));
+        }
+        if sparse.single {
+            sparse.values.iter_mut().for_each(|x| *x = round_to_f32(*x));
+        }
+        Ok(sparse)
+    }
+}
+
+/// `numpy.clip`, which lets NaN through.
+fn clipped(x: f64, low: f64, high: f64) -> f64 {
+    if x < low {
+        low
+    } else if x > high {
+        high
+    } else {
+        x
     }
 }
 
 impl Transform for Scale {
     fn apply(&self, block: Block) -> Result<Block, PredictError> {
+        let block = match block {
+            Block::Sparse(sparse) if self.center.is_none() => return self.stored(sparse).map(Block::Sparse),
+            block => block,
+        };
         let mut matrix = block.into_numbers(&self.names)?;
         matrix.check(&self.names, true)?;
         let round = matrix.single && self.round_parameters;
@@ -106,15 +146,7 @@ impl Transform for Scale {
             (None, None, _) => {}
         }
         if let Some((low, high)) = self.clip {
-            matrix.for_each(|_, x| {
-                if x < low {
-                    low
-                } else if x > high {
-                    high
-                } else {
-                    x
-                }
-            });
+            matrix.for_each(|_, x| clipped(x, low, high));
         }
         Ok(Block::Numbers(matrix))
     }

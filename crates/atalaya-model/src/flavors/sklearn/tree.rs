@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
+use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::part::{Compiler, Part, length};
+use super::part::{Part, length};
 use crate::object::View;
 
 /// A node. `x > threshold` goes to `left + 1`, everything else to `left`; a leaf is its own left child and has an infinite

@@ -1,0 +1,117 @@
+//! Compiling estimators into each other, within the limits that keep a small file from becoming a large model.
+
+use super::block::Names;
+use super::error::SklearnError;
+use super::estimator::Estimator;
+use super::part::Part;
+use super::pipeline;
+use super::row::What;
+use super::transform::{Chain, Compiled};
+use crate::object::View;
+
+/// Deepest nesting of estimators; people use four.
+const MAX_DEPTH: usize = 32;
+/// Most estimators of one model, members of ensembles included.
+const MAX_ESTIMATORS: usize = 200_000;
+/// Memory that any model may take, and memory per byte of its file: a tree's compiled node is smaller than its pickle.
+const FREE_BYTES: usize = 64 << 20;
+const BYTES_PER_FILE_BYTE: usize = 8;
+/// What all parts of one model share while it is compiled.
+#[derive(Debug)]
+pub(super) struct Compiler {
+    /// Minor version of the scikit-learn 1.x that fitted the model: it decides the arithmetic.
+    pub(super) version: u32,
+    depth: usize,
+    estimators_left: usize,
+    bytes_left: usize,
+}
+
+impl Compiler {
+    pub(super) fn new(version: u32, file_bytes: usize) -> Self {
+        let bytes_left = file_bytes
+            .saturating_mul(BYTES_PER_FILE_BYTE)
+            .saturating_add(FREE_BYTES);
+        Self {
+            version,
+            depth: 0,
+            estimators_left: MAX_ESTIMATORS,
+            bytes_left,
+        }
+    }
+
+    /// Takes `bytes` for what is about to be read or compiled. One shared array of the file may be read many times.
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), SklearnError> {
+        let left = self.bytes_left.checked_sub(bytes);
+        self.bytes_left = left.ok_or(SklearnError::TooLarge {
+            what: "the memory that the model takes",
+        })?;
+        Ok(())
+    }
+
+    /// Runs `compile` one level deeper.
+    pub(super) fn nested<T>(
+        &mut self,
+        compile: impl FnOnce(&mut Self) -> Result<T, SklearnError>,
+    ) -> Result<T, SklearnError> {
+        if self.depth >= MAX_DEPTH {
+            return Err(SklearnError::TooLarge {
+                what: "the nesting of estimators",
+            });
+        }
+        let left = self.estimators_left.checked_sub(1);
+        self.estimators_left = left.ok_or(SklearnError::TooLarge {
+            what: "the number of estimators",
+        })?;
+        self.depth += 1;
+        let compiled = compile(self);
+        self.depth -= 1;
+        compiled
+    }
+
+    /// Compiles the predictor at `view`, a member of another estimator or the last step of a model, which gets the columns
+    /// `names`.
+    ///
+    /// # Errors
+    /// When its class has no native code, only transforms, or contradicts itself; at a limit.
+    pub(super) fn estimator(
+        &mut self,
+        view: View<'_>,
+        place: &str,
+        names: &Names,
+    ) -> Result<Box<dyn Estimator>, SklearnError> {
+        self.nested(|compiler| {
+            let part = Part::new(view, place)?;
+            match part.row.what {
+                What::Predictor(compile) | What::Both(_, compile) => compile(compiler, &part, names),
+                What::Pipeline => pipeline::estimator(compiler, &part, names),
+                What::Search => {
+                    let best = part.best_estimator()?;
+                    compiler.estimator(best.view, &best.place, names)
+                }
+                What::Transformer(_) => part.unsupported("only transforms, and has no `predict`"),
+            }
+        })
+    }
+
+    /// Compiles the transformer at `view`, which gets the columns `names`.
+    ///
+    /// # Errors
+    /// When its class has no native code, does not transform, or contradicts itself; at a limit.
+    pub(super) fn transformer(&mut self, view: View<'_>, place: &str, names: &Names) -> Result<Compiled, SklearnError> {
+        self.nested(|compiler| {
+            let part = Part::new(view, place)?;
+            match part.row.what {
+                What::Transformer(compile) | What::Both(compile, _) => compile(compiler, &part, names),
+                What::Pipeline => {
+                    let (steps, out) = pipeline::chain(compiler, &pipeline::steps(&part)?, names)?;
+                    Ok((Box::new(Chain(steps)), out))
+                }
+                What::Search => {
+                    let best = part.best_estimator()?;
+                    compiler.transformer(best.view, &best.place, names)
+                }
+                What::Predictor(_) => part.unsupported("is not a transformer"),
+            }
+        })
+    }
+}

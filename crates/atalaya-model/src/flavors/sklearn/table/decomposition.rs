@@ -1,0 +1,5 @@
+//! `sklearn.decomposition` and `sklearn.random_projection`.
+
+use crate::flavors::sklearn::row::Row;
+
+pub(super) static ROWS: &[Row] = &[];
