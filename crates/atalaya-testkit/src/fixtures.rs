@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Names the folder of the large fixture set; tests that want it skip where it is not set.
 const LARGE_FIXTURES: &str = "ATALAYA_FIXTURES";
+/// Has a part of the names of the recorded models that tests are to run; all of them run where it is not set.
+const CASE: &str = "ATALAYA_CASE";
 
 /// The repository's `fixtures/` folder. Cargo tells each test where its crate is when it starts it; what was true when
 /// this crate was compiled may be another clone that shares the target directory.
@@ -89,6 +91,12 @@ pub fn large_fixtures(test: &str) -> Option<PathBuf> {
         let models = folder.join("models");
         if models.is_dir() { models } else { folder }
     })
+}
+
+/// A part of the paths of those recorded models that a person wants to run alone: what `ATALAYA_CASE` says.
+#[must_use]
+pub fn case_part() -> Option<String> {
+    std::env::var(CASE).ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
-use atalaya_model::{LoadError, Method, ModelFiles, PredictError, load};
+use atalaya_model::{LoadError, PredictError, load};
 
 use crate::sklearn_case::{Case, Outcome};
 
@@ -17,21 +17,16 @@ fn cases(folder: &Path) -> Vec<PathBuf> {
     files
         .keys()
         .filter_map(|path| path.strip_suffix("/case.json"))
-        .filter(|case| wanted(&folder.join(case)))
         .map(|case| folder.join(case))
+        .filter(|case| atalaya_testkit::case_part().is_none_or(|part| case.to_string_lossy().contains(&part)))
         .collect()
-}
-
-/// Whether a case is asked for: all are, unless `ATALAYA_CASE` has a part of the names of those that are.
-fn wanted(case: &Path) -> bool {
-    std::env::var("ATALAYA_CASE").map_or(true, |part| case.to_string_lossy().contains(&part))
 }
 
 #[test]
 fn every_small_model_answers_as_python_did() {
     let folders = cases(&atalaya_testkit::fixture("models"));
     assert!(
-        folders.len() >= 20 || std::env::var("ATALAYA_CASE").is_ok(),
+        folders.len() >= 20 || atalaya_testkit::case_part().is_some(),
         "only {} small models",
         folders.len()
     );
@@ -61,7 +56,7 @@ fn the_large_set_is_answered_or_refused_by_name() {
     };
     let mut differences = Vec::new();
     let (mut native, mut other) = (0, 0);
-    let asked = std::env::var("ATALAYA_CASE").is_ok();
+    let asked = atalaya_testkit::case_part().is_some();
     let mut refused: BTreeMap<String, usize> = BTreeMap::new();
     for profile in ["sk13", "sk15", "sk19"] {
         for folder in cases(&folder.join(profile)) {
@@ -198,57 +193,4 @@ fn a_row_alone_is_answered_as_among_others() {
             (0, all.values.data_type())
         );
     }
-}
-
-/// The files with one text of the manifest replaced.
-fn with_manifest(files: &ModelFiles, from: &str, to: &str) -> ModelFiles {
-    let changed = |path: &str, bytes: &[u8]| match path {
-        "MLmodel" => {
-            let text = String::from_utf8_lossy(bytes);
-            assert!(text.contains(from), "{text}");
-            Arc::from(text.replace(from, to).into_bytes())
-        }
-        _ => Arc::from(bytes),
-    };
-    let pairs = files
-        .paths()
-        .map(|path| (path, changed(path, files.read(path).unwrap())));
-    ModelFiles::from_pairs::<&str, Arc<[u8]>>(pairs).unwrap()
-}
-
-#[test]
-fn a_model_is_served_by_the_method_that_it_was_logged_with() {
-    let case = Case::read(&atalaya_testkit::fixture("models/sk19_logreg_multi"));
-    let files = case.model("model_cloudpickle");
-    for method in [
-        Method::Predict,
-        Method::PredictProba,
-        Method::PredictLogProba,
-        Method::DecisionFunction,
-    ] {
-        let served = with_manifest(&files, "predict_fn: predict\n", &format!("predict_fn: {method}\n"));
-        let model = load(&served).unwrap().predictor;
-        let batch = model.signature().enforce(&case.input).unwrap();
-        let answer = model.predict(&batch).unwrap();
-        assert_eq!(&answer.values, &model.call(method, &batch).unwrap(), "{method}");
-        let probabilities = model.call(Method::PredictProba, &batch).unwrap();
-        assert_eq!(answer.probabilities, Some(probabilities), "{method}");
-    }
-    let served = with_manifest(&files, "predict_fn: predict\n", "predict_fn: transform\n");
-    let error = load(&served).unwrap_err().to_string();
-    assert!(error.contains("`transform`, which it does not have"), "{error}");
-}
-
-#[test]
-fn a_method_that_a_model_does_not_have_is_refused() {
-    let (model, batch) = small("sk19_rf_reg", "model_cloudpickle");
-    assert_eq!(model.predictor.methods(), [Method::Predict]);
-    for method in Method::ALL.into_iter().skip(1) {
-        let error = model.predictor.call(method, &batch).unwrap_err();
-        assert!(matches!(error, PredictError::Method { method: named } if named == method));
-    }
-    let (model, _) = small("sk19_logreg_binary", "model_cloudpickle");
-    let all = "predict predict_proba predict_log_proba decision_function transform";
-    let names: Vec<_> = model.predictor.methods().into_iter().map(Method::name).collect();
-    assert!(all.starts_with(&names.join(" ")), "{names:?}");
 }

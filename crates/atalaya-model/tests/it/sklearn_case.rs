@@ -113,8 +113,8 @@ impl Case {
         if spec["dtype"] == "string" {
             return Flat::Texts(serde_json::from_slice(bytes).expect("a list of texts"));
         }
-        #[expect(clippy::cast_precision_loss, reason = "recorded labels are small")]
         let array = npy::parse(bytes);
+        #[expect(clippy::cast_precision_loss, reason = "recorded labels are small")]
         let numbers = match array.values {
             Values::F64(values) => Flat::Numbers(values),
             Values::F32(values) => Flat::Numbers(values.into_iter().map(f64::from).collect()),

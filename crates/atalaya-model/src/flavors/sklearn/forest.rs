@@ -166,7 +166,10 @@ impl Estimator for ForestRegressor {
 #[derive(Debug)]
 pub(super) struct ForestClassifier {
     forest: Forest,
-    labels: Labels,
+    /// The classes of each output.
+    labels: Vec<Labels>,
+    /// Most classes of an output: leaves have as many numbers for each.
+    classes: usize,
 }
 
 impl ForestClassifier {
@@ -175,18 +178,24 @@ impl ForestClassifier {
         part: &Part<'_, '_>,
         names: &Names,
     ) -> Result<Box<dyn Estimator>, SklearnError> {
-        if outputs(part)? > 1 {
-            return part.unsupported("with several outputs");
+        let outputs = outputs(part)?;
+        let labels = match outputs {
+            1 => vec![Labels::read(compiler, part)?],
+            _ => Labels::read_several(compiler, part)?,
+        };
+        if labels.len() != outputs {
+            return part.content("attribute `classes_` does not have one array per output");
         }
-        let labels = Labels::read(compiler, part)?;
+        let classes = labels.iter().map(Labels::len).max().unwrap_or(1);
         let values = if compiler.version >= 4 {
             Values::Stored
         } else {
-            Values::Fractions
+            Values::Fractions(classes)
         };
         Ok(Box::new(Self {
-            forest: Forest::compile(compiler, part, names, labels.len(), values)?,
+            forest: Forest::compile(compiler, part, names, outputs * classes, values)?,
             labels,
+            classes,
         }))
     }
 }
@@ -197,18 +206,26 @@ impl Estimator for ForestClassifier {
     }
 
     fn classes(&self) -> &[Labels] {
-        std::slice::from_ref(&self.labels)
+        &self.labels
     }
 
     fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
-        let probabilities = self.forest.mean(x)?;
-        let labels = probabilities
-            .chunks_exact(self.forest.trees.width)
-            .map(argmax)
-            .collect();
+        let means = self.forest.mean(x)?;
+        let outputs = self.labels.len();
+        let labels = means.chunks_exact(self.classes).map(argmax).collect();
+        let width = self.labels.iter().map(Labels::len).sum();
+        let probabilities = if width == outputs * self.classes {
+            means
+        } else {
+            let each = means.chunks_exact(self.classes).zip(self.labels.iter().cycle());
+            each.flat_map(|(row, labels)| &row[..labels.len()]).copied().collect()
+        };
         Ok(Evaluation {
-            predict: Output::labels(labels),
-            probabilities: Some(Output::wide(probabilities, self.labels.len())),
+            predict: match outputs {
+                1 => Output::labels(labels),
+                _ => Output::wide_labels(labels, outputs),
+            },
+            probabilities: Some(Output::wide(probabilities, width)),
             scores: None,
         })
     }

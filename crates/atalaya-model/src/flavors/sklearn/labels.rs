@@ -23,6 +23,18 @@ impl Labels {
         Self::read_view(compiler, part, part.field("classes_")?)
     }
 
+    /// The classes of every output: a list of arrays, all of one type.
+    pub(super) fn read_several(compiler: &mut Compiler, part: &Part<'_, '_>) -> Result<Vec<Self>, SklearnError> {
+        let views = part.items("classes_")?;
+        let sets = views.into_iter().map(|view| Self::read_view(compiler, part, view));
+        let sets = sets.collect::<Result<Vec<_>, _>>()?;
+        if sets.windows(2).all(|pair| pair[0].same_type(&pair[1])) {
+            Ok(sets)
+        } else {
+            part.unsupported("with `classes_` of several types")
+        }
+    }
+
     /// As [`Labels::read`], from an array that is elsewhere, or one of a list of them.
     pub(super) fn read_view(
         compiler: &mut Compiler,

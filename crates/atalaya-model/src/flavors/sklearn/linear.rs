@@ -273,3 +273,57 @@ impl Link {
         probabilities
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// A third, a tenth and a million: sums of their products depend on the order.
+    fn linear(outputs: usize) -> Linear {
+        let weights = [1.0 / 3.0, 0.1, 1e6, -0.7, 0.3, 1e-3, 2.0 / 3.0, 11.0];
+        Linear {
+            names: (0..4).map(|position| Arc::from(format!("c{position}"))).collect(),
+            weights: weights[..4 * outputs].to_vec(),
+            intercepts: vec![0.1; outputs],
+            outputs,
+            single: false,
+        }
+    }
+
+    #[test]
+    fn stored_entries_add_up_as_zeros_written_out_would() {
+        let mut sparse = Sparse::new(4);
+        sparse.push([(0, 0.1), (2, 1e-7), (3, 3.3)]);
+        sparse.push([]);
+        sparse.push([(1, 7.7)]);
+        for outputs in [1, 2] {
+            let linear = linear(outputs);
+            let dense = Block::Numbers(sparse.to_dense(&linear.names).unwrap());
+            let scores = linear.scores(&Block::Sparse(sparse.clone())).unwrap();
+            assert_eq!(scores, linear.scores(&dense).unwrap());
+            assert_eq!(scores.len(), 3 * outputs);
+            // A row without entries is the intercept.
+            assert_eq!(scores[outputs].to_bits(), 0.1f64.to_bits());
+        }
+    }
+
+    #[test]
+    fn entries_are_multiplied_rounded_and_added_in_their_order() {
+        let mut sparse = Sparse::new(4);
+        sparse.push([(3, 3.3), (2, 1e-7), (0, 0.1)]);
+        let scores = linear(1).scores(&Block::Sparse(sparse)).unwrap();
+        let expected: f64 = ((0.0 + 3.3 * -0.7) + 1e-7 * 1e6) + 0.1 * (1.0 / 3.0);
+        assert_eq!(scores[0].to_bits(), (expected + 0.1).to_bits());
+    }
+
+    #[test]
+    fn a_stored_infinity_is_refused() {
+        let mut sparse = Sparse::new(4);
+        sparse.push([(2, f64::INFINITY)]);
+        let error = linear(1).scores(&Block::Sparse(sparse)).unwrap_err();
+        assert!(matches!(error, PredictError::NotFinite { ref column, row: 0 } if column == "c2"));
+    }
+}

@@ -1,5 +1,29 @@
 //! The `sklearn` flavor: estimators read as data from `model.pkl` or `model.skops`, checked, compiled, and run with
 //! scikit-learn's own order of operations.
+//!
+//! # Adding an estimator
+//! One file with its code, one `mod` line here, and one row in the file of its package below `table/`:
+//! `Row::predictor(module, class, parity, compile)`, `Row::transformer(…)`, or `Row::both(…, transformer, predictor)`.
+//!
+//! - A predictor's `compile` is `fn(&mut Compiler, &Part, &Names) -> Result<Box<dyn Estimator>, SklearnError>`. It reads
+//!   fitted attributes through `part` (`part.floats(compiler, "coef_")`, `part.text("loss")`, …), which charges their memory
+//!   and says where an attribute is wrong; `part.unsupported(…)` is for what another executor may run, `part.content(…)` for
+//!   what contradicts itself. Everything that evaluation indexes is checked here.
+//! - `Estimator::evaluate(&Block, Wanted)` gives `predict` and, of what is wanted, probabilities and scores from one pass
+//!   over the batch. `x.numbers(&self.names)?` is the batch as a matrix without a copy; estimators of sparse features match
+//!   on `Block::Sparse` first, those of text on `Block::Columns`. Methods that an evaluation has no place for
+//!   (`score_samples`, …) are added in `Estimator::call`, which passes the rest on to `call_evaluated`. `methods()` lists all
+//!   that is answered.
+//! - A classifier answers indices (`Output::labels`) into `classes()`; `Labels::read` reads them. With several outputs,
+//!   `classes()` has one set per output (`Labels::read_several`), `Output::wide_labels` an index for each, and
+//!   probabilities those of the first output, then of the second.
+//! - A transformer's `compile` is `fn(&mut Compiler, &Part, &Names) -> Result<Compiled, SklearnError>`: a boxed `Transform`
+//!   and, for each column that it gives, the name of the column that it came from.
+//! - Members: `compiler.estimator(view, place, names)` and `compiler.transformer(view, place, names)` compile any class of
+//!   the table, pipelines and searches included, within the limits on depth, number and memory. `None`, `"drop"` and
+//!   `"passthrough"` are the caller's. Members are asked through `label_indices`, `probabilities`, `scores`, `numbers`
+//!   or `evaluate`; whether they can be asked is checked when they are compiled, by `has(method)` and `classes()`.
+//! - One compile function may serve several classes: `part.name` is the class's own name.
 
 // What every estimator is built from.
 mod arrays;

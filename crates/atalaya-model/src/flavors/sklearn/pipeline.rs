@@ -103,3 +103,45 @@ pub(super) fn chain(
     }
     Ok((compiled, names))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::flavors::sklearn::ROOT;
+    use crate::object::read_pickle;
+
+    /// A pipeline of a scaler `x / 2` and a regression `3 x + 1`, inside one of its own kind.
+    const NESTED: &[u8] = b"\x80\x04\
+        csklearn.pipeline\nPipeline\n)\x81}(\x8c\x05steps](\x8c\x01a\
+        csklearn.pipeline\nPipeline\n)\x81}(\x8c\x05steps](\
+        \x8c\x01b\
+        csklearn.preprocessing._data\nStandardScaler\n)\x81}(\x8c\x06scale_](G\x40\0\0\0\0\0\0\0e\x8c\x09with_mean\x89ub\
+        \x86\x8c\x01c\
+        csklearn.linear_model._base\nLinearRegression\n)\x81}(\x8c\x05coef_cnumpy.core.multiarray\n_reconstruct\n\
+        cnumpy\nndarray\nK\0\x85C\x01b\x87R(K\x01K\x01\x85cnumpy\ndtype\n\x8c\x02f8\x89\x88\x87R\
+        (K\x03\x8c\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89C\x08\0\0\0\0\0\0\x08\x40tb\
+        \x8c\x0aintercept_G\x3f\xf0\0\0\0\0\0\0ub\
+        \x86eub\x86eub.";
+
+    #[test]
+    fn a_pipeline_inside_another_estimator_predicts() {
+        let tree = read_pickle(NESTED).unwrap();
+        let mut compiler = Compiler::new(9, NESTED.len());
+        let names: Names = Arc::from([Arc::from("x")]);
+        let model = compiler.estimator(tree.root(), ROOT, &names).unwrap();
+        assert_eq!(model.methods(), [Method::Predict]);
+        let x = Block::Numbers(crate::flavors::sklearn::block::Matrix {
+            rows: 2,
+            columns: 1,
+            values: vec![4.0, -2.0],
+            single: false,
+            sparse: false,
+        });
+        assert_eq!(model.numbers(&x).unwrap(), [7.0, -2.0]);
+        let error = model.call(Method::DecisionFunction, &x).unwrap_err();
+        assert!(matches!(error, PredictError::Method { .. }));
+    }
+}

@@ -35,8 +35,8 @@ pub(super) struct Trees {
 pub(super) enum Values {
     /// As stored.
     Stored,
-    /// Weighted counts become fractions, as they are stored from scikit-learn 1.4 on.
-    Fractions,
+    /// Weighted counts of so many classes become fractions, as they are stored from scikit-learn 1.4 on.
+    Fractions(usize),
     /// Times the learning rate.
     Times(f64),
 }
@@ -133,10 +133,12 @@ impl Trees {
         match values {
             Values::Stored => self.leaves.extend_from_slice(stored),
             Values::Times(rate) => self.leaves.extend(stored.iter().map(|value| rate * value)),
-            Values::Fractions => {
-                let total = super::numeric::sum(stored);
-                let total = if total == 0.0 { 1.0 } else { total };
-                self.leaves.extend(stored.iter().map(|value| value / total));
+            Values::Fractions(classes) => {
+                for stored in stored.chunks_exact(classes) {
+                    let total = super::numeric::sum(stored);
+                    let total = if total == 0.0 { 1.0 } else { total };
+                    self.leaves.extend(stored.iter().map(|value| value / total));
+                }
             }
         }
     }
@@ -157,7 +159,7 @@ impl Arrays {
             return part.content("its tree's nodes have no field `threshold`");
         };
         let count = nodes.len();
-        if values.shape.first() != Some(&count) || values.len() != count * width {
+        if values.shape.first() != Some(&count) || count.checked_mul(width) != Some(values.len()) {
             return part.content("its tree's `values` do not have one row per node and one value per class or output");
         }
         let Some(values) = values.floats() else {
