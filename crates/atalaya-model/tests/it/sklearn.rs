@@ -174,6 +174,7 @@ fn a_row_alone_is_answered_as_among_others() {
         ("sk19_rf_clf_str", "model_cloudpickle"),
         ("sk19_rf_missing", "model_cloudpickle"),
         ("sk19_dt_reg_multioutput", "model_cloudpickle"),
+        ("sk13_rf_clf_multioutput", "model_cloudpickle"),
         ("sk19_mixed_onehot", "model_cloudpickle"),
     ] {
         let (model, batch) = small(case, variant);
