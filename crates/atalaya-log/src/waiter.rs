@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use crate::receipt::{AppendError, Receipt};
 use crate::shared::lock;
 
-/// How often a follower looks again before it sleeps; a write takes about as long as these looks.
-const SPINS: usize = 100;
+/// How often a follower looks again before it sleeps: for about as long as two writes take.
+const SPINS: usize = 300;
 
 /// What became of the records of one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +51,15 @@ impl Batch {
     /// Blocks until the batch is done, or this follower has been chosen to lead.
     pub(crate) fn wait(&self) -> Turn {
         for _ in 0..SPINS {
-            if let Ok(turn) = self.turn.try_lock()
-                && let Some(Turn::Done(outcome)) = *turn
-            {
-                return Turn::Done(outcome);
+            if let Ok(mut turn) = self.turn.try_lock() {
+                match *turn {
+                    Some(Turn::Lead) => {
+                        *turn = None;
+                        return Turn::Lead;
+                    }
+                    Some(done) => return done,
+                    None => {}
+                }
             }
             std::hint::spin_loop();
         }

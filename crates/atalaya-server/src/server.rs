@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use ::http::{Method, Request, Uri};
@@ -10,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use hyper::body::Incoming;
-use hyper::service::Service;
+use hyper::service::service_fn;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -61,51 +60,44 @@ impl Server {
     pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Drained {
         let app = self.app.clone();
         let limits = app.limits().clone();
-        let dispatch = Dispatch {
+        let dispatch = Arc::new(Dispatch {
             app: self.app,
             router: self.router,
-        };
+        });
+        let service = service_fn(move |request| Arc::clone(&dispatch).answer(request));
         let stopping = async {
             shutdown.await;
             app.start_draining();
         };
-        let drained = serve(listener, dispatch, limits, stopping).await;
+        let drained = serve(listener, service, limits, stopping).await;
         app.close().await;
         drained
     }
 }
 
 /// Sends scoring requests straight to the data plane and everything else through the router.
-#[derive(Clone)]
 struct Dispatch {
     app: App,
     router: Router,
 }
 
-impl Service<Request<Incoming>> for Dispatch {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if request.method() == Method::POST && ScoringPath::parse(request.uri().path()).is_some() {
-            let app = self.app.clone();
-            return Box::pin(async move {
-                let (parts, body) = request.into_parts();
-                let head = Request::from_parts(parts, ());
-                // Parsed again because the borrow cannot move with the request.
-                let path = ScoringPath::parse(head.uri().path()).expect("the same path was recognised a moment ago");
-                Ok(score(&app, &path, &head, body).await)
-            });
+impl Dispatch {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let (head, body) = request.into_parts();
+        if head.method == Method::POST
+            && let Some(path) = ScoringPath::parse(head.uri.path())
+        {
+            return Ok(score(&self.app, &path, &head.headers, body).await);
         }
-        let router = self.router.clone();
-        Box::pin(async move {
-            let mut request = request.map(Body::new);
-            if let Some(uri) = normal(request.uri()) {
-                *request.uri_mut() = uri;
-            }
-            router.oneshot(request).await
-        })
+        // Boxed, so that the future of a scoring request does not carry the router's.
+        Box::pin(self.route(Request::from_parts(head, Body::new(body)))).await
+    }
+
+    async fn route(&self, mut request: Request<Body>) -> Result<Response<Body>, Infallible> {
+        if let Some(uri) = normal(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        self.router.clone().oneshot(request).await
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use atalaya_model::Method;
 use clap::{Args, Parser, Subcommand};
 
 /// Deploy, score and watch machine-learning models.
@@ -125,15 +126,19 @@ pub(crate) enum Token {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Score {
-    /// Model URI: models:/NAME/VERSION, models:/NAME/STAGE, models:/NAME@ALIAS
+    /// Model URI (models:/NAME/VERSION, models:/NAME/STAGE, models:/NAME@ALIAS), or a folder with an MLmodel file
     #[arg(long)]
     pub(crate) model: String,
-    /// Delta folder, Parquet file or folder, or CSV file
+    /// Delta folder, Parquet file or folder, CSV, Arrow or .npy file
     #[arg(long, value_name = "PATH")]
     pub(crate) input: PathBuf,
-    /// Delta folder, or a path ending in .parquet
+    /// Delta folder, a path ending in .parquet, or one ending in .arrow for the predictions alone
     #[arg(long, value_name = "PATH")]
     pub(crate) output: PathBuf,
+    /// What to ask the model for, with an .arrow output: predict, predict_proba, predict_log_proba,
+    /// decision_function, transform, score_samples, predict_joint_log_proba, margin
+    #[arg(long, value_parser = method)]
+    pub(crate) method: Option<Method>,
     /// Column that partitions the Delta output; `prediction_date` is made when the input lacks it
     #[arg(long, value_name = "COL")]
     pub(crate) partition_by: Option<String>,
@@ -145,6 +150,11 @@ pub(crate) struct Score {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn method(name: &str) -> Result<Method, String> {
+    let known = || Method::ALL.map(Method::name).join(", ");
+    Method::parse(name).ok_or_else(|| format!("expected one of {}", known()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

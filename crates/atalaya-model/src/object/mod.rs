@@ -14,6 +14,7 @@ mod view;
 
 pub use error::ObjectError;
 pub use limits::MAX_FILE_BYTES;
+pub use npy::read_npy;
 pub use numpy::{Array, Dtype, Elements, Field, Scalar};
 pub use pickle::read_pickle;
 pub use skops::read_skops;

@@ -18,7 +18,10 @@ fn bad<T>(what: &'static str) -> Result<T, ObjectError> {
 }
 
 /// Reads a whole `.npy` file.
-pub(super) fn read_npy(bytes: &[u8]) -> Result<Array<'static>, ObjectError> {
+///
+/// # Errors
+/// [`ObjectError`] for a file that is damaged, beyond a limit, or holds Python objects.
+pub fn read_npy(bytes: &[u8]) -> Result<Array<'static>, ObjectError> {
     let (header, data) = split(bytes)?;
     let Some(Literal::Dict(pairs)) = Parser {
         rest: header.trim_ascii(),

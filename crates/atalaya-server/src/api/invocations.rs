@@ -7,7 +7,7 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::HeaderMap;
 use hyper::body::Body;
 
 use super::error::{ApiError, ErrorCode};
@@ -71,29 +71,21 @@ impl<'a> ScoringPath<'a> {
     /// Recognises the two scoring paths when they need no decoding; the router takes the rest.
     pub(crate) fn parse(path: &'a str) -> Option<Self> {
         let inner = path.strip_prefix("/serving-endpoints/")?.strip_suffix("/invocations")?;
-        let plain = |part: &str| !part.is_empty() && !part.contains(['/', '%']);
-        match inner.split_once("/served-models/") {
-            None => plain(inner).then_some(Self {
-                endpoint: inner,
-                entity: None,
-            }),
-            Some((endpoint, entity)) => (plain(endpoint) && plain(entity)).then_some(Self {
-                endpoint,
-                entity: Some(entity),
-            }),
-        }
+        let plain = |part: &str| !part.is_empty() && !part.bytes().any(|b| matches!(b, b'/' | b'%'));
+        let (endpoint, entity) = match inner.bytes().position(|b| b == b'/') {
+            None => (inner, None),
+            Some(end) => (&inner[..end], Some(inner[end..].strip_prefix("/served-models/")?)),
+        };
+        (plain(endpoint) && entity.is_none_or(plain)).then_some(Self { endpoint, entity })
     }
 }
 
 /// A scoring request straight from the listener.
-pub(crate) async fn score<B>(app: &App, path: &ScoringPath<'_>, parts: &Request<()>, body: B) -> Response
+pub(crate) async fn score<B>(app: &App, path: &ScoringPath<'_>, headers: &HeaderMap, body: B) -> Response
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let caller = match app
-        .admit(Access::QueryEndpoint, Some(path.endpoint), parts.headers())
-        .await
-    {
+    let caller = match app.admit(Access::QueryEndpoint, Some(path.endpoint), headers).await {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
@@ -103,7 +95,7 @@ where
     }
     let limits = app.limits();
     match read_body(body, limit.bytes(), limits.body_stall, limits.body_deadline).await {
-        Ok(body) => call(app, path, &caller, parts.headers(), body).await,
+        Ok(body) => call(app, path, &caller, headers, body).await,
         Err(error) => ApiError::from(error).into_response(),
     }
 }

@@ -20,7 +20,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::ListenerLimits;
+use super::rewake::Rewake;
 use super::stall::StallGuard;
+
+/// hyper's own limit, for which it has room on its stack; any other costs an allocation for each request.
+const HYPER_HEAD_FIELDS: usize = 100;
 
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,11 +110,12 @@ async fn connection<S>(
     }
     let builder = protocol(&limits);
     let io = TokioIo::new(StallGuard::new(stream, limits.write_stall));
-    let mut served = std::pin::pin!(builder.serve_connection(io, service));
+    let served = std::pin::pin!(builder.serve_connection(io, service));
+    let mut served = Rewake::new(served);
     let mut draining = false;
     loop {
         tokio::select! {
-            ended = served.as_mut() => {
+            ended = &mut served => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "connection ended early");
                 }
@@ -118,7 +123,7 @@ async fn connection<S>(
             }
             _ = closing.changed(), if !draining => {
                 draining = true;
-                served.as_mut().graceful_shutdown();
+                served.inner().as_mut().graceful_shutdown();
             }
         }
     }
@@ -131,8 +136,10 @@ fn protocol(limits: &ListenerLimits) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(limits.request_head)
         .max_buf_size(limits.head_bytes.max(8 * 1024))
-        .max_headers(limits.head_fields)
         .pipeline_flush(true);
+    if limits.head_fields != HYPER_HEAD_FIELDS {
+        builder.http1().max_headers(limits.head_fields);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

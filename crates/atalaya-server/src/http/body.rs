@@ -1,5 +1,8 @@
 //! Reads a request body into memory, bounded in bytes and in time.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -61,7 +64,12 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     loop {
-        match timeout(stall, body.frame()).await {
+        let mut frame = body.frame();
+        let frame = match second_look(&mut frame).await {
+            Some(frame) => Ok(frame),
+            None => timeout(stall, frame).await,
+        };
+        match frame {
             Err(_) => return Err(BodyError::TooSlow),
             Ok(None) => return Ok(None),
             Ok(Some(Err(_))) => return Err(BodyError::Broken),
@@ -72,6 +80,22 @@ where
             }
         }
     }
+}
+
+/// The output of `future` when it is ready at once or at the next poll. hyper reads a body only after it has been asked
+/// for, so the first look finds nothing; a timer for the moment until the second would cost more than the body.
+async fn second_look<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    let mut looked = false;
+    poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if looked => Poll::Ready(None),
+        Poll::Pending => {
+            looked = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 #[cfg(test)]

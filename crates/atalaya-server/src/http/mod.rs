@@ -2,6 +2,7 @@
 
 mod accept;
 mod body;
+mod rewake;
 mod stall;
 
 pub use accept::Drained;

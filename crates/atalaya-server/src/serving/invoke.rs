@@ -4,6 +4,7 @@
 //! model. Large ones leave the async threads.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -80,12 +81,13 @@ pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Response {
     };
     let content = content_of(call.headers);
     let answer = if call.body.len() <= INLINE_BODY_MAX {
-        score(entity, content, &call.body)
+        // A panic must end the request, not the connection with the other requests on it.
+        catch_unwind(AssertUnwindSafe(|| score(entity, content, &call.body))).unwrap_or_else(|_| panicked())
     } else {
         let (entity, body) = (Arc::clone(entity), call.body.clone());
         match tokio::task::spawn_blocking(move || score(&entity, content, &body)).await {
             Ok(answer) => answer,
-            Err(error) => failed(&ApiError::internal(&error), "PANIC"),
+            Err(_) => panicked(),
         }
     };
     let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -102,7 +104,7 @@ pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Response {
         request_id,
     };
     match log(&slot, snapshot.config.log, &entry).await {
-        Ok(receipt) => respond(answer, entity, request_id, &receipt),
+        Ok(receipt) => respond(answer, entity, request_id, receipt),
         Err(error) => match snapshot.config.log.on_failure {
             OnLogFailure::Fail => ApiError::unavailable(
                 "the prediction log cannot take the record, so the prediction is withheld; send the request again",
@@ -111,7 +113,7 @@ pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Response {
             .into_response(),
             OnLogFailure::ServeUnlogged => {
                 app.metrics().counters.unlogged.fetch_add(1, Ordering::Relaxed);
-                respond(answer, entity, request_id, &error.unlogged().to_string())
+                respond(answer, entity, request_id, receipt_header(error.unlogged().to_string()))
             }
         },
     }
@@ -149,6 +151,12 @@ fn score(entity: &LoadedEntity, content: Result<ContentType, ()>, body: &[u8]) -
         reason: "",
         retry_after: None,
     }
+}
+
+/// The answer when scoring panicked; the panic's hook has told the server's log where.
+fn panicked() -> Answer {
+    let message = "scoring ended unexpectedly; the server's log has the cause";
+    failed(&ApiError::new(ErrorCode::InternalError, message), "PANIC")
 }
 
 fn failed(error: &ApiError, reason: &'static str) -> Answer {
@@ -209,9 +217,9 @@ thread_local! {
     static HEAD: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-async fn log(slot: &EndpointSlot, policy: LogPolicy, entry: &Entry<'_>) -> Result<String, AppendError> {
+async fn log(slot: &EndpointSlot, policy: LogPolicy, entry: &Entry<'_>) -> Result<HeaderValue, AppendError> {
     if !policy.enabled {
-        return Ok("none;reason=off".to_owned());
+        return Ok(HeaderValue::from_static("none;reason=off"));
     }
     let kept = |bytes: &'_ [u8], flag: u8| if bytes.len() > LOGGED_BODY_MAX { flag } else { 0 };
     let (request, response) = (&entry.call.body[..], &entry.answer.body[..]);
@@ -274,23 +282,25 @@ async fn log(slot: &EndpointSlot, policy: LogPolicy, entry: &Entry<'_>) -> Resul
                 .append_best_effort(KIND_PREDICTION, &[head, record.request, record.response])
         })?,
     };
-    Ok(receipt.to_string())
+    Ok(receipt_header(receipt.to_string()))
 }
 
-fn respond(answer: Answer, entity: &LoadedEntity, request_id: [u8; 16], receipt: &str) -> Response {
+fn respond(answer: Answer, entity: &LoadedEntity, request_id: [u8; 16], receipt: HeaderValue) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = http::StatusCode::from_u16(answer.status).expect("statuses come from our own table");
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON.clone());
     headers.insert(SERVED_MODEL_NAME.clone(), entity.header.clone());
-    if let Ok(value) = HeaderValue::from_str(receipt) {
-        headers.insert(ATALAYA_LOG.clone(), value);
-    }
+    headers.insert(ATALAYA_LOG.clone(), receipt);
     headers.insert(X_REQUEST_ID.clone(), request_id_header(request_id));
     if let Some(seconds) = answer.retry_after {
         headers.insert(http::header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+fn receipt_header(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("receipts are visible ASCII")
 }
 
 /// The id as `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.

@@ -1,4 +1,8 @@
-//! `atalaya score`: a table in, the same table with predictions out; recorded as a tracking run.
+//! `atalaya score`: a table in, the same table with predictions out, recorded as a tracking run; or one method's answers
+//! into an Arrow file, with or without a registry.
+
+mod input;
+mod method;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -34,6 +38,9 @@ pub(crate) struct Scored {
 
 /// Scores and prints.
 pub(crate) async fn run(score: Score) -> anyhow::Result<ExitCode> {
+    if method::applies(&score) {
+        return method::run(score).await;
+    }
     let uri: ModelUri = score.model.parse().context("--model")?;
     let app = open_beside(&score.home.home).await?;
     let version = app.resolve_model(&uri).await?;
