@@ -2,6 +2,7 @@
 //! [`FLAVORS`]. To add one: a file here, and a line in the table.
 
 pub mod sklearn;
+pub mod xgboost;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::manifest::Manifest;
 use crate::predictor::Predictor;
 
 pub use sklearn::Sklearn;
+pub use xgboost::Xgboost;
 
 /// One serialised format of `MLmodel`'s `flavors`.
 pub trait Flavor: Send + Sync {
@@ -26,4 +28,4 @@ pub trait Flavor: Send + Sync {
 }
 
 /// Every flavor that runs natively, in the order in which a model that has several is tried.
-pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn];
+pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Xgboost];

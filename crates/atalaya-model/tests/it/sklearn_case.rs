@@ -8,9 +8,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::DataType;
-use atalaya_model::flavors::sklearn;
-use atalaya_model::{LoadError, Manifest, Method, ModelFiles, Predictor};
+use arrow_schema::{DataType, Schema};
+use atalaya_model::{FLAVORS, Flavor, LoadError, Manifest, Method, ModelFiles, PredictError, Predictor};
 use atalaya_testkit::npy::{self, Values};
 use serde_json::Value;
 
@@ -78,18 +77,60 @@ impl Case {
         ModelFiles::from_pairs::<String, Arc<[u8]>>(files).expect("the files of a model")
     }
 
-    /// Loads one model folder, and asks it for everything that was recorded.
-    pub(crate) fn run(&self, variant: &str) -> Outcome {
-        let files = self.model(variant);
-        let manifest = Manifest::parse(files.read("MLmodel").expect("MLmodel")).expect("a manifest");
-        let model = match sklearn::load(&manifest, &files) {
-            Ok(model) => model,
-            Err(error) => return Outcome::Refused(error),
-        };
+    /// The flavor that runs a model folder natively, when there is one.
+    pub(crate) fn flavor(&self, variant: &str) -> Option<&'static dyn Flavor> {
+        let manifest = Manifest::parse(self.manifest_text(variant).as_bytes()).expect("a manifest");
+        FLAVORS
+            .iter()
+            .copied()
+            .find(|flavor| manifest.flavor(flavor.name()).is_some())
+    }
+
+    /// The recorded input as the model takes it.
+    pub(crate) fn batch(&self, model: &dyn Predictor) -> RecordBatch {
         let batch = model
             .signature()
             .enforce(&self.input)
             .expect("the recorded input fits the signature");
+        match model.predict(&batch) {
+            // Text in a column of categories that the model knows by their codes alone.
+            Err(PredictError::Column { .. }) => self.with_categories(&batch),
+            _ => batch,
+        }
+    }
+
+    /// `batch` with its columns of categories as they were recorded, with the codes that pandas had.
+    pub(crate) fn with_categories(&self, batch: &RecordBatch) -> RecordBatch {
+        let (mut fields, mut columns) = (Vec::new(), Vec::new());
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            let recorded = self.input.column_by_name(field.name()).unwrap_or(column);
+            let kept = if matches!(recorded.data_type(), DataType::Dictionary(..)) {
+                recorded
+            } else {
+                column
+            };
+            fields.push(
+                field
+                    .as_ref()
+                    .clone()
+                    .with_data_type(kept.data_type().clone())
+                    .with_nullable(true),
+            );
+            columns.push(Arc::clone(kept));
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("the same columns")
+    }
+
+    /// Loads one model folder, and asks it for everything that was recorded.
+    pub(crate) fn run(&self, variant: &str) -> Outcome {
+        let files = self.model(variant);
+        let manifest = Manifest::parse(files.read("MLmodel").expect("MLmodel")).expect("a manifest");
+        let flavor = self.flavor(variant).expect("a flavor that runs natively");
+        let model = match flavor.load(&manifest, &files) {
+            Ok(model) => model,
+            Err(error) => return Outcome::Refused(error),
+        };
+        let batch = self.batch(&*model);
         let mut differences = Vec::new();
         let mut compared = 0;
         for (name, spec) in self.spec["methods"].as_object().into_iter().flatten() {
