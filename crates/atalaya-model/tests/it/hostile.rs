@@ -13,19 +13,22 @@ const MOST: Duration = Duration::from_secs(1);
 
 /// A model folder around one model file.
 fn folder(file: &str, bytes: &[u8]) -> ModelFiles {
-    let skops = Path::new(file)
-        .extension()
-        .is_some_and(|extension| extension == "skops");
-    let (path, format) = if skops {
-        ("model.skops", "skops")
-    } else {
-        ("model.pkl", "pickle")
+    let extension = Path::new(file).extension().and_then(|extension| extension.to_str());
+    let (path, flavor) = match extension {
+        Some("skops") => ("model.skops", sklearn("skops")),
+        Some("ubj") => ("model.ubj", "  xgboost:\n    data: model.ubj\n".to_owned()),
+        Some("json") => ("model.json", "  xgboost:\n    data: model.json\n".to_owned()),
+        _ => ("model.pkl", sklearn("pickle")),
     };
-    let manifest = format!(
-        "flavors:\n  sklearn:\n    pickled_model: {path}\n    serialization_format: {format}\n    sklearn_version: 1.9.1\n"
-    );
+    let manifest = format!("flavors:\n{flavor}");
     let files: [(&str, Arc<[u8]>); 2] = [("MLmodel", Arc::from(manifest.into_bytes())), (path, Arc::from(bytes))];
     ModelFiles::from_pairs(files).expect("two files")
+}
+
+/// The manifest's entry for an estimator.
+fn sklearn(format: &str) -> String {
+    let path = if format == "skops" { "model.skops" } else { "model.pkl" };
+    format!("  sklearn:\n    pickled_model: {path}\n    serialization_format: {format}\n    sklearn_version: 1.9.1\n")
 }
 
 /// Loads a file in every way it could be taken; the outcome of the way that its name says.
@@ -77,6 +80,15 @@ fn hostile_files_end_in_a_typed_error() {
         ("duplicate_schema.skops", "two members of one name"),
         ("npy_huge_shape.skops", "numpy array"),
         ("zip_bomb.skops", "beyond the limit"),
+        ("ubj_count_huge.ubj", "a length goes beyond the end"),
+        ("ubj_nested.ubj", "nesting"),
+        ("xgb_self_loop.json", "tree 0, node 0: it is the child of two nodes"),
+        (
+            "xgb_feature_range.json",
+            "tree 0, node 0: it tests a column that does not exist",
+        ),
+        ("xgb_short_array.json", "`right_children`"),
+        ("xgb_num_class_huge.json", "`num_class`"),
     ] {
         let error = outcomes[file].as_ref().expect_err(file);
         assert!(error.contains(said), "{file}: {error}");

@@ -15,3 +15,4 @@ mod serving;
 mod sklearn;
 mod sklearn_case;
 mod sklearn_methods;
+mod xgboost;

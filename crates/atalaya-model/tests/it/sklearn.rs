@@ -12,7 +12,7 @@ use atalaya_model::{LoadError, PredictError, load};
 use crate::sklearn_case::{Case, Outcome};
 
 /// Folders below `folder` that have a `case.json`.
-fn cases(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn cases(folder: &Path) -> Vec<PathBuf> {
     let files = atalaya_testkit::read_folder(folder);
     files
         .keys()

@@ -63,6 +63,16 @@ impl Case {
         variants.filter_map(|(_, variant)| variant["dir"].as_str()).collect()
     }
 
+    /// The recorded request to MLflow's scoring server, what it was answered, and by which model folder; `None` when none
+    /// was recorded or it was refused.
+    pub(crate) fn serving(&self) -> Option<(String, String, &str)> {
+        let variant = self.spec["serving"]["variant"].as_str()?;
+        let folder = self.spec["variants"][variant]["dir"].as_str()?;
+        let serving: Value = serde_json::from_slice(self.files.get("serving.json")?).expect("serving.json is JSON");
+        let text = serving["response_text"].as_str().filter(|_| serving["status"] == 200)?;
+        Some((serving["request"].to_string(), text.to_owned(), folder))
+    }
+
     pub(crate) fn manifest_text(&self, variant: &str) -> String {
         String::from_utf8_lossy(&self.files[&format!("{variant}/MLmodel")]).into_owned()
     }
