@@ -25,10 +25,14 @@ mod value;
 pub use error::XgboostError;
 pub use model::XgboostModel;
 
+pub(in crate::flavors) use compiled::{Columns, Compiled};
+pub(in crate::flavors) use model::{Decision, Rows};
+
 use std::sync::Arc;
 
 use self::booster::Booster;
-use self::compiled::{Compiled, Face};
+use self::categories::Categories;
+use self::compiled::Face;
 use self::input::Input;
 use self::model::Class;
 use self::value::Value;
@@ -119,6 +123,20 @@ fn load(manifest: &Manifest, bytes: &[u8], class: Class) -> Result<XgboostModel,
         served,
         numbers: model::numbers(),
     })
+}
+
+/// Compiles the Booster of a pickled wrapper, for that wrapper.
+///
+/// # Errors
+/// As for a file; when it has categories that are known by their texts, which no matrix of numbers has.
+pub(in crate::flavors) fn compile_wrapped(bytes: &[u8]) -> Result<Compiled, XgboostError> {
+    let root = read(bytes)?;
+    let booster = Booster::parse(&root)?;
+    let numeric = |categories: &Categories| matches!(categories, Categories::None | Categories::Codes);
+    if !booster.categories.iter().all(numeric) {
+        return Err(unsupported("the Booster", "has categories that are not codes"));
+    }
+    Compiled::compile(&booster, bytes.len(), Face::Wrapper)
 }
 
 /// Reads a file of either format; the formats of before are named.
