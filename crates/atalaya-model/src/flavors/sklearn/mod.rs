@@ -37,6 +37,7 @@ mod model;
 mod numeric;
 mod part;
 mod pipeline;
+mod precision;
 #[expect(dead_code, reason = "estimators that need the rest are added one by one")]
 mod row;
 mod sparse;
@@ -52,6 +53,7 @@ mod scale;
 
 // Predictors.
 mod linear;
+mod linear_classifier;
 
 // Trees, and estimators made of others.
 mod boosting;
