@@ -8,6 +8,7 @@ use super::numeric::{dot, dot_alone, dot_sparse, round_to_f32};
 use super::part::Part;
 use super::precision::Precision;
 use super::sparse::Sparse;
+use super::weights::Weights;
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
 
@@ -85,6 +86,18 @@ impl Linear {
             single,
             wide_intercepts: intercept.as_array().is_some_and(|array| !array.is_f32()),
         })
+    }
+
+    /// Of weights that were computed from attributes, a row per output, in double.
+    pub(super) fn new(names: &Names, weights: Weights, intercepts: Vec<f64>) -> Self {
+        Self {
+            names: Names::clone(names),
+            outputs: weights.rows,
+            weights: weights.values,
+            intercepts,
+            single: false,
+            wide_intercepts: false,
+        }
     }
 
     /// The intercepts with the other sign: `SGDOneClassSVM` subtracts its offset.

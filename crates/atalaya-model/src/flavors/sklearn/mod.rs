@@ -38,22 +38,30 @@ mod numeric;
 mod part;
 mod pipeline;
 mod precision;
-#[expect(dead_code, reason = "estimators that need the rest are added one by one")]
 mod row;
 mod sparse;
 mod table;
 mod transform;
+mod weights;
 
 // Transformers.
 mod column_transformer;
 mod function;
 mod impute;
 mod onehot;
+mod projection;
 mod scale;
 
 // Predictors.
+mod bayes;
+mod centroid;
+mod discriminant;
+mod distance;
 mod linear;
 mod linear_classifier;
+mod neighbors;
+mod posterior;
+mod svm;
 
 // Trees, and estimators made of others.
 mod boosting;

@@ -1,5 +1,6 @@
 //! `sklearn.linear_model` and `sklearn.discriminant_analysis`.
 
+use crate::flavors::sklearn::discriminant::{Quadratic, directions};
 use crate::flavors::sklearn::linear::{LinearRegressor, consensus};
 use crate::flavors::sklearn::linear_classifier::{LinearClassifier, LinearOneClass};
 use crate::flavors::sklearn::row::Parity::{self, Dot};
@@ -9,6 +10,7 @@ const ANGLE: &str = "sklearn.linear_model._least_angle";
 const BASE: &str = "sklearn.linear_model._base";
 const BAYES: &str = "sklearn.linear_model._bayes";
 const DESCENT: &str = "sklearn.linear_model._coordinate_descent";
+const DISCRIMINANT: &str = "sklearn.discriminant_analysis";
 const GENERALIZED: &str = "sklearn.linear_model._glm.glm";
 const LOGISTIC: &str = "sklearn.linear_model._logistic";
 const PASSIVE: &str = "sklearn.linear_model._passive_aggressive";
@@ -72,4 +74,17 @@ pub(super) static ROWS: &[Row] = &[
     margin("sklearn.linear_model._perceptron", "Perceptron"),
     margin(PASSIVE, "PassiveAggressiveClassifier"),
     margin(SVM, "LinearSVC"),
+    Row::both(
+        DISCRIMINANT,
+        "LinearDiscriminantAnalysis",
+        Dot,
+        directions,
+        LinearClassifier::discriminant,
+    ),
+    Row::predictor(
+        DISCRIMINANT,
+        "QuadraticDiscriminantAnalysis",
+        Parity::Bound("1e-10"),
+        Quadratic::compile,
+    ),
 ];
