@@ -46,8 +46,10 @@ mod weights;
 
 // Transformers.
 mod column_transformer;
+mod factor;
 mod function;
 mod impute;
+mod kernel_pca;
 mod onehot;
 mod projection;
 mod scale;
@@ -55,11 +57,16 @@ mod scale;
 // Predictors.
 mod bayes;
 mod centroid;
+mod cluster;
 mod discriminant;
 mod distance;
+mod gaussian_process;
 mod linear;
 mod linear_classifier;
+mod mixture;
 mod neighbors;
+mod neural;
+mod pls;
 mod posterior;
 mod svm;
 

@@ -57,7 +57,6 @@ impl Precision {
         }
     }
 
-    #[expect(dead_code, reason = "networks come next")]
     pub(super) fn tanh(self, x: f64) -> f64 {
         match self {
             Self::Single => f64::from((x as f32).tanh()),

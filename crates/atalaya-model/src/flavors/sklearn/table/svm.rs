@@ -1,5 +1,6 @@
-//! `sklearn.svm`, but for its linear machines.
+//! `sklearn.svm`, but for its linear machines, and `sklearn.gaussian_process`.
 
+use crate::flavors::sklearn::gaussian_process::GaussianProcess;
 use crate::flavors::sklearn::row::{Parity, Row};
 use crate::flavors::sklearn::svm::{SupportClassifier, SupportOneClass, SupportRegressor};
 
@@ -13,4 +14,10 @@ pub(super) static ROWS: &[Row] = &[
     Row::predictor(SVM, "SVR", KERNEL, SupportRegressor::compile),
     Row::predictor(SVM, "NuSVR", KERNEL, SupportRegressor::compile),
     Row::predictor(SVM, "OneClassSVM", KERNEL, SupportOneClass::compile),
+    Row::predictor(
+        "sklearn.gaussian_process._gpr",
+        "GaussianProcessRegressor",
+        Parity::Bound("1e-8"),
+        GaussianProcess::compile,
+    ),
 ];
