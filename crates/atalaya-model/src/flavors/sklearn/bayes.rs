@@ -27,8 +27,14 @@ pub(super) struct NaiveBayes {
 enum Likelihood {
     Gaussian(Vec<Gaussian>),
     /// A matrix product; with a threshold, of whether values are above it.
-    Linear { linear: Linear, threshold: Option<f64> },
-    Categorical { tables: Vec<Weights>, priors: Vec<f64> },
+    Linear {
+        linear: Linear,
+        threshold: Option<f64>,
+    },
+    Categorical {
+        tables: Vec<Weights>,
+        priors: Vec<f64>,
+    },
 }
 
 /// One class of `GaussianNB`.

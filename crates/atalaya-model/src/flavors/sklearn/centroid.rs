@@ -140,7 +140,9 @@ impl Scores {
         compiler.charge(8 * centroids.values.len())?;
         let mut scaled = centroids.clone();
         for row in scaled.values.chunks_exact_mut(centroids.columns.max(1)) {
-            row.iter_mut().zip(&deviations).for_each(|(x, deviation)| *x /= deviation);
+            row.iter_mut()
+                .zip(&deviations)
+                .for_each(|(x, deviation)| *x /= deviation);
         }
         #[expect(clippy::cast_precision_loss, reason = "classes are few")]
         let even = 1.0 / priors.len() as f64;
@@ -179,7 +181,10 @@ impl Estimator for NearestCentroid {
         let joint = joint.filter(|_| self.scored().is_some());
         Ok(Evaluation {
             predict: Output::labels(labels),
-            probabilities: joint.as_ref().filter(|_| wanted.probabilities).map(Joint::probabilities),
+            probabilities: joint
+                .as_ref()
+                .filter(|_| wanted.probabilities)
+                .map(Joint::probabilities),
             scores: joint.as_ref().filter(|_| wanted.scores).map(Joint::decision),
         })
     }

@@ -167,7 +167,10 @@ pub(super) struct Bisecting {
 enum Node {
     Leaf(i64),
     /// The centres of both, and the position of the first; the second follows it.
-    Halves { centers: Box<Centers>, first: usize },
+    Halves {
+        centers: Box<Centers>,
+        first: usize,
+    },
 }
 
 impl Bisecting {
@@ -177,9 +180,10 @@ impl Bisecting {
         names: &Names,
     ) -> Result<Box<dyn Estimator>, SklearnError> {
         part.check_width(names.len())?;
-        let most = part.field("cluster_centers_")?.as_array().map_or(0, |array| {
-            array.shape.first().copied().unwrap_or(0)
-        });
+        let most = part
+            .field("cluster_centers_")?
+            .as_array()
+            .map_or(0, |array| array.shape.first().copied().unwrap_or(0));
         let shift = part
             .optional("_X_mean")
             .map(|_| part.vector(compiler, "_X_mean", names.len()))
@@ -199,7 +203,10 @@ impl Bisecting {
                     let mut values = center(compiler, part, left, names.len())?;
                     values.extend(center(compiler, part, right, names.len())?);
                     if let Some(shift) = &shift {
-                        values.iter_mut().zip(shift.iter().cycle()).for_each(|(x, shift)| *x += shift);
+                        values
+                            .iter_mut()
+                            .zip(shift.iter().cycle())
+                            .for_each(|(x, shift)| *x += shift);
                     }
                     let weights = Weights {
                         rows: 2,

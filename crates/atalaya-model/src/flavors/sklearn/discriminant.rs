@@ -77,7 +77,11 @@ impl Quadratic {
             names: Names::clone(names),
             labels,
             groups,
-            normal: if compiler.version >= SHIFTED { Normal::Shifted } else { Normal::Ratio },
+            normal: if compiler.version >= SHIFTED {
+                Normal::Shifted
+            } else {
+                Normal::Ratio
+            },
         }))
     }
 

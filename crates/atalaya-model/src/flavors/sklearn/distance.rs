@@ -32,7 +32,11 @@ impl Metric {
         params: Option<View<'_>>,
         columns: usize,
     ) -> Result<Self, SklearnError> {
-        let param = |name: &str| params.and_then(|params| params.get(name)).filter(|view| !view.is_none());
+        let param = |name: &str| {
+            params
+                .and_then(|params| params.get(name))
+                .filter(|view| !view.is_none())
+        };
         Ok(match name {
             "euclidean" | "l2" => Self::Euclidean,
             "sqeuclidean" => Self::SquaredEuclidean,
@@ -78,7 +82,11 @@ impl Metric {
                 .fold(0.0, |total, (d, w)| total + w * d.abs().powf(*p)),
             Self::Cosine => {
                 let (xx, yy) = (squared(x), squared(y));
-                cosine(x.iter().zip(y).fold(0.0, |total, (x, y)| total + unit(*x, xx) * unit(*y, yy)))
+                cosine(
+                    x.iter()
+                        .zip(y)
+                        .fold(0.0, |total, (x, y)| total + unit(*x, xx) * unit(*y, yy)),
+                )
             }
             #[expect(clippy::cast_precision_loss, reason = "columns are few")]
             Self::Hamming => x.iter().zip(y).filter(|(x, y)| x != y).count() as f64 / x.len().max(1) as f64,
@@ -231,7 +239,11 @@ mod tests {
         sparse.push([(0, 4.0), (1, 2.0)]);
         sparse.push([(2, 3.0)]);
         let mut found = Vec::new();
-        for points in [Points::Dense(rows.clone()), Points::expanded(rows), Points::sparse(sparse)] {
+        for points in [
+            Points::Dense(rows.clone()),
+            Points::expanded(rows),
+            Points::sparse(sparse),
+        ] {
             points.reduced(&Metric::Euclidean, &[1.0, -2.0, 0.0], &mut found);
             assert_eq!((found.clone(), points.len()), (vec![25.0, 14.0], 2));
         }

@@ -28,7 +28,12 @@ pub(super) fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Name
     }
     let mut precision = Vec::with_capacity(count * count);
     for (i, row) in scaled.iter().enumerate() {
-        precision.extend(components.iter().enumerate().map(|(j, other)| f64::from(u8::from(i == j)) + dot(row, other)));
+        precision.extend(
+            components
+                .iter()
+                .enumerate()
+                .map(|(j, other)| f64::from(u8::from(i == j)) + dot(row, other)),
+        );
     }
     let Some(covariance) = inverse(precision, count) else {
         return part.content("attributes `components_` and `noise_variance_` have no inverse");

@@ -5,8 +5,8 @@ use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::estimator::{Estimator, Evaluation, Output, Wanted};
 use super::part::{Part, length, shown};
-use super::projection::product;
 use super::precision::Precision;
+use super::projection::product;
 use super::weights::Weights;
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
@@ -190,7 +190,10 @@ impl GaussianProcess {
         }
         let rows = Weights::with_columns(compiler, part, "X_train_", names.len())?;
         let kernel = Kernel::read(compiler, part, part.field("kernel_")?, names.len())?;
-        let flat = part.field("alpha_")?.as_array().is_some_and(|array| array.shape.len() == 1);
+        let flat = part
+            .field("alpha_")?
+            .as_array()
+            .is_some_and(|array| array.shape.len() == 1);
         let coefficients = if flat {
             Weights {
                 rows: 1,
@@ -207,7 +210,11 @@ impl GaussianProcess {
         let targets = |compiler: &mut Compiler, name: &str| {
             let view = part.field(name)?;
             compiler.charge(8 * coefficients.rows.max(length(view)))?;
-            let mut values = view.as_f64().map(|one| vec![one]).or_else(|| view.floats()).unwrap_or_default();
+            let mut values = view
+                .as_f64()
+                .map(|one| vec![one])
+                .or_else(|| view.floats())
+                .unwrap_or_default();
             if values.len() == 1 {
                 values.resize(coefficients.rows, values[0]);
             }
@@ -262,10 +269,7 @@ mod tests {
         let gaussian = || Kernel::Gaussian(Lengths(vec![2.0]));
         let all = Kernel::Sum(Box::new([
             Kernel::Product(Box::new([Kernel::Constant(3.0), gaussian()])),
-            Kernel::Power(
-                Box::new(Kernel::DotProduct { offset: 1.0 }),
-                2.0,
-            ),
+            Kernel::Power(Box::new(Kernel::DotProduct { offset: 1.0 }), 2.0),
         ]));
         assert!((all.value(&row, &row) - (3.0 + 2.25 * 2.25)).abs() < 1e-15);
         for smoothness in [

@@ -41,7 +41,11 @@ impl Kernel {
         };
         // Before 1.2 the parameter stood for the fitted value, and none for one over the number of columns.
         let gamma = || -> Result<f64, SklearnError> {
-            let name = if part.optional("gamma_").is_some() { "gamma_" } else { "gamma" };
+            let name = if part.optional("gamma_").is_some() {
+                "gamma_"
+            } else {
+                "gamma"
+            };
             #[expect(clippy::cast_precision_loss, reason = "columns are few")]
             if part.optional(name).is_none() {
                 return Ok(1.0 / columns as f64);
@@ -91,7 +95,8 @@ pub(super) fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Name
     let values = part.floats(compiler, "eigenvalues_")?;
     let mut directions = Weights::with_shape(compiler, part, "eigenvectors_", [rows.rows, values.len()])?.transposed();
     for (row, value) in directions.values.chunks_exact_mut(rows.rows.max(1)).zip(&values) {
-        row.iter_mut().for_each(|x| *x = if *value == 0.0 { 0.0 } else { *x / value.sqrt() });
+        row.iter_mut()
+            .for_each(|x| *x = if *value == 0.0 { 0.0 } else { *x / value.sqrt() });
     }
     let Some(centerer) = part.optional("_centerer") else {
         return part.content("no attribute `_centerer`");

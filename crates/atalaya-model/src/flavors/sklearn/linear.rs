@@ -75,7 +75,9 @@ impl Linear {
             intercepts.resize(outputs, intercepts[0]);
         }
         if intercepts.len() != outputs {
-            return part.content(format!("attribute `{intercept_name}` does not have one number per output"));
+            return part.content(format!(
+                "attribute `{intercept_name}` does not have one number per output"
+            ));
         }
         let single = coefficients.as_array().is_some_and(|array| array.is_f32());
         Ok(Self {
@@ -102,7 +104,9 @@ impl Linear {
 
     /// The intercepts with the other sign: `SGDOneClassSVM` subtracts its offset.
     pub(super) fn with_negated_intercepts(mut self) -> Self {
-        self.intercepts.iter_mut().for_each(|intercept| *intercept = -*intercept);
+        self.intercepts
+            .iter_mut()
+            .for_each(|intercept| *intercept = -*intercept);
         self
     }
 
@@ -123,7 +127,13 @@ impl Linear {
         let columns = x.columns.max(1);
         let mut scores = Vec::with_capacity(x.rows * self.outputs);
         let single = self.single && x.single;
-        let round = |score: f64| if self.wide_intercepts { score } else { round_to_f32(score) };
+        let round = |score: f64| {
+            if self.wide_intercepts {
+                score
+            } else {
+                round_to_f32(score)
+            }
+        };
         for row in x.values.chunks_exact(columns) {
             for (weights, intercept) in self.weights.chunks_exact(columns).zip(&self.intercepts) {
                 scores.push(match (single, x.sparse) {
@@ -218,7 +228,10 @@ impl Estimator for LinearRegressor {
         let mut scores = self.linear.scores(x)?;
         if self.exponential {
             let precision = scores.precision;
-            scores.values.iter_mut().for_each(|score| *score = precision.exp(*score));
+            scores
+                .values
+                .iter_mut()
+                .for_each(|score| *score = precision.exp(*score));
         }
         let width = self.wide.then_some(self.linear.outputs);
         Ok(Evaluation::of(scores.output(width)))

@@ -205,7 +205,11 @@ impl Estimator for LinearClassifier {
         let found = self.evaluate(x, Wanted::PROBABILITIES)?.probabilities;
         let mut output = found.ok_or(PredictError::Method { method })?;
         let precision = Precision::of(output.single);
-        let smallest = if output.single { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
+        let smallest = if output.single {
+            f64::from(f32::MIN_POSITIVE)
+        } else {
+            f64::MIN_POSITIVE
+        };
         if let Values::Floats(values) = &mut output.values {
             for p in values {
                 *p = precision.ln(if *p == 0.0 { smallest } else { *p });
@@ -313,7 +317,10 @@ impl LinearOneClass {
         names: &Names,
     ) -> Result<Box<dyn Estimator>, SklearnError> {
         let linear = Linear::with_intercept(compiler, part, names, "offset_")?;
-        let offset = part.field("offset_")?.floats().or(part.field("offset_")?.as_f64().map(|one| vec![one]));
+        let offset = part
+            .field("offset_")?
+            .floats()
+            .or(part.field("offset_")?.as_f64().map(|one| vec![one]));
         let (1, Some([offset])) = (linear.outputs, offset.as_deref()) else {
             return part.content("attribute `offset_` is not one number");
         };
@@ -345,7 +352,10 @@ impl Estimator for LinearOneClass {
         }
         let mut scores = self.linear.scores(x)?;
         let precision = scores.precision;
-        scores.values.iter_mut().for_each(|d| *d = precision.round(*d + self.offset));
+        scores
+            .values
+            .iter_mut()
+            .for_each(|d| *d = precision.round(*d + self.offset));
         Ok(scores.output(None))
     }
 }

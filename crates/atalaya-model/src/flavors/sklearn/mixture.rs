@@ -54,13 +54,14 @@ impl Mixture {
         if weights.len() != means.rows || weights.is_empty() {
             return part.content("attribute `weights_` does not have one number per row of `means_`");
         }
-        let shape = part.field("precisions_cholesky_")?.as_array().map(|array| array.shape.clone());
+        let shape = part
+            .field("precisions_cholesky_")?
+            .as_array()
+            .map(|array| array.shape.clone());
         let factors = part.floats(compiler, "precisions_cholesky_")?;
         let kind = part.text("covariance_type")?;
         let fits = match (kind, shape.as_deref()) {
-            ("full", Some([components, rows, width])) => {
-                [*components, *rows, *width] == [means.rows, columns, columns]
-            }
+            ("full", Some([components, rows, width])) => [*components, *rows, *width] == [means.rows, columns, columns],
             ("tied", Some([rows, width])) => [*rows, *width] == [columns, columns],
             ("diag", Some([components, width])) => [*components, *width] == [means.rows, columns],
             ("spherical", Some([components])) => *components == means.rows,
@@ -75,7 +76,11 @@ impl Mixture {
             let (shape, log_determinant) = match kind {
                 "full" | "tied" => {
                     compiler.charge(8 * columns * columns)?;
-                    let start = if kind == "full" { position * columns * columns } else { 0 };
+                    let start = if kind == "full" {
+                        position * columns * columns
+                    } else {
+                        0
+                    };
                     full(&factors[start..start + columns * columns], mean)
                 }
                 "diag" => diagonal(&factors[position * columns..(position + 1) * columns], mean),
@@ -182,7 +187,10 @@ impl Estimator for Mixture {
 
     fn evaluate(&self, x: &Block, wanted: Wanted) -> Result<Evaluation, PredictError> {
         let joint = self.joint(x)?;
-        let labels = joint.labels().into_iter().map(|label| i64::try_from(label).unwrap_or(i64::MAX));
+        let labels = joint
+            .labels()
+            .into_iter()
+            .map(|label| i64::try_from(label).unwrap_or(i64::MAX));
         Ok(Evaluation {
             predict: Output::ints(labels.collect()),
             probabilities: wanted.probabilities.then(|| joint.probabilities()),

@@ -103,10 +103,16 @@ impl Neighbors {
             };
             weights.clear();
             if self.by_distance {
-                weights.extend(neighbors.iter().map(|(reduced, _)| 1.0 / self.metric.distance(*reduced)));
+                weights.extend(
+                    neighbors
+                        .iter()
+                        .map(|(reduced, _)| 1.0 / self.metric.distance(*reduced)),
+                );
                 // On top of training rows only those count.
                 if weights.iter().any(|weight| weight.is_infinite()) {
-                    weights.iter_mut().for_each(|w| *w = f64::from(u8::from(w.is_infinite())));
+                    weights
+                        .iter_mut()
+                        .for_each(|w| *w = f64::from(u8::from(w.is_infinite())));
                 }
             } else {
                 weights.resize(neighbors.len(), 1.0);
@@ -207,9 +213,10 @@ impl NeighborsClassifier {
         if labels.is_empty() || targets.len() != neighbors.points.len() * labels.len() {
             return part.content("attribute `_y` does not have one label per row of `_fit_X` and output");
         }
-        let encoded = targets.iter().zip(labels.iter().cycle()).map(|(target, labels)| {
-            usize::try_from(*target).ok().filter(|target| *target < labels.len())
-        });
+        let encoded = targets
+            .iter()
+            .zip(labels.iter().cycle())
+            .map(|(target, labels)| usize::try_from(*target).ok().filter(|target| *target < labels.len()));
         let Some(targets) = encoded.collect() else {
             return part.content("attribute `_y` has a label beyond `classes_`");
         };
@@ -230,7 +237,9 @@ impl NeighborsClassifier {
             votes[self.targets[position * self.labels.len() + output]] += weight;
         }
         let total = Precision::Double.sum(&votes);
-        votes.iter_mut().for_each(|vote| *vote /= if total == 0.0 { 1.0 } else { total });
+        votes
+            .iter_mut()
+            .for_each(|vote| *vote /= if total == 0.0 { 1.0 } else { total });
         votes
     }
 
@@ -371,13 +380,19 @@ impl NeighborsRegressor {
             outputs,
             several,
             precision: Precision::of(array.is_f32()),
-            nothing: if array.dtype.scalar == crate::object::Scalar::Float { f64::NAN } else { least },
+            nothing: if array.dtype.scalar == crate::object::Scalar::Float {
+                f64::NAN
+            } else {
+                least
+            },
         }))
     }
 
     /// The mean of the neighbours' targets.
     fn mean(&self, neighbors: &[Neighbor], output: usize) -> f64 {
-        let targets = neighbors.iter().map(|(_, position)| self.targets[position * self.outputs + output]);
+        let targets = neighbors
+            .iter()
+            .map(|(_, position)| self.targets[position * self.outputs + output]);
         // With one output numpy adds in pairs; with several, row after row.
         let total = if self.outputs == 1 {
             self.precision.sum(&targets.collect::<Vec<_>>())
@@ -416,8 +431,14 @@ impl Estimator for NeighborsRegressor {
             }
             Ok(())
         })?;
-        let precision = if self.neighbors.by_distance { Precision::Double } else { self.precision };
-        Ok(Evaluation::of(precision.output(values, self.several.then_some(self.outputs))))
+        let precision = if self.neighbors.by_distance {
+            Precision::Double
+        } else {
+            self.precision
+        };
+        Ok(Evaluation::of(
+            precision.output(values, self.several.then_some(self.outputs)),
+        ))
     }
 }
 

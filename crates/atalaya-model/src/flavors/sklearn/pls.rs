@@ -72,7 +72,10 @@ impl Estimator for PartialLeastSquares {
         let targets = self.weights.rows;
         let mut values = Vec::with_capacity(x.rows * targets);
         for row in x.values.chunks_exact(x.columns.max(1)) {
-            let products = self.weights.iter().map(|weights| product(Precision::Double, row, weights, targets));
+            let products = self
+                .weights
+                .iter()
+                .map(|weights| product(Precision::Double, row, weights, targets));
             values.extend(products.zip(&self.intercepts).map(|(y, intercept)| y + intercept));
         }
         Ok(Evaluation::of(if self.flat {

@@ -136,7 +136,12 @@ mod tests {
 
     #[test]
     fn every_way_gives_the_same_probabilities() {
-        for normal in [Normal::LogSumExp, Normal::LogSumExpApart, Normal::Shifted, Normal::Ratio] {
+        for normal in [
+            Normal::LogSumExp,
+            Normal::LogSumExpApart,
+            Normal::Shifted,
+            Normal::Ratio,
+        ] {
             let joint = Joint {
                 values: vec![-1.0, 0.5, 0.5, -700.0, -710.0, -705.0],
                 classes: 3,
@@ -148,7 +153,10 @@ mod tests {
             for row in found.chunks_exact(3) {
                 assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{normal:?}");
             }
-            assert!(found.iter().zip(&logs).all(|(p, log)| (p.ln() - log).abs() < 1e-12), "{normal:?}");
+            assert!(
+                found.iter().zip(&logs).all(|(p, log)| (p.ln() - log).abs() < 1e-12),
+                "{normal:?}"
+            );
             assert_eq!(joint.labels(), [1, 0]);
         }
     }

@@ -91,7 +91,11 @@ impl Precision {
         let mut lanes = [0.0; 8];
         for (position, chunk) in chunks.iter().enumerate() {
             for (lane, value) in lanes.iter_mut().zip(chunk) {
-                *lane = if position == 0 { *value } else { self.round(*lane + value) };
+                *lane = if position == 0 {
+                    *value
+                } else {
+                    self.round(*lane + value)
+                };
             }
         }
         let add = |a: f64, b: f64| self.round(a + b);

@@ -137,7 +137,9 @@ impl Projection {
 /// Names for `count` columns, like those that scikit-learn gives them: `pca0`, `pca1`.
 pub(super) fn component_names(part: &Part<'_, '_>, count: usize) -> Names {
     let class = part.name.to_lowercase();
-    (0..count).map(|position| Arc::from(format!("{class}{position}"))).collect()
+    (0..count)
+        .map(|position| Arc::from(format!("{class}{position}")))
+        .collect()
 }
 
 /// A row times one of `outputs` columns of weights.
@@ -177,12 +179,16 @@ impl Transform for Projection {
         let precision = Precision::of(precision.is_single() && self.single);
         if let Some(offset) = &self.offset {
             for row in values.chunks_exact_mut(columns.max(1)) {
-                row.iter_mut().zip(offset).for_each(|(x, o)| *x = precision.round(*x - o));
+                row.iter_mut()
+                    .zip(offset)
+                    .for_each(|(x, o)| *x = precision.round(*x - o));
             }
         }
         if let Some(scale) = &self.scale {
             for row in values.chunks_exact_mut(columns.max(1)) {
-                row.iter_mut().zip(scale).for_each(|(x, s)| *x = precision.round(*x / s));
+                row.iter_mut()
+                    .zip(scale)
+                    .for_each(|(x, s)| *x = precision.round(*x / s));
             }
         }
         Ok(Block::Numbers(Matrix {

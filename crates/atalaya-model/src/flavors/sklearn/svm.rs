@@ -41,7 +41,12 @@ struct Machine {
 }
 
 impl Machine {
-    fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names, outputs: usize) -> Result<Self, SklearnError> {
+    fn compile(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        names: &Names,
+        outputs: usize,
+    ) -> Result<Self, SklearnError> {
         part.check_width(names.len())?;
         let kernel = Kernel::read(part)?;
         let (vectors, coefficients) = if part.flag("_sparse", false)? {
@@ -120,9 +125,7 @@ impl Machine {
     fn sparse(&self, x: &Block) -> Result<Sparse, PredictError> {
         match x {
             Block::Sparse(sparse) => Ok(sparse.clone()),
-            Block::Numbers(_) | Block::Columns { .. } => {
-                Sparse::beside(x.rows(), std::slice::from_ref(x), &self.names)
-            }
+            Block::Numbers(_) | Block::Columns { .. } => Sparse::beside(x.rows(), std::slice::from_ref(x), &self.names),
         }
     }
 
@@ -359,8 +362,8 @@ impl Estimator for SupportClassifier {
                 probabilities.extend(couple(&decisions, sigmoids, classes));
             }
         })?;
-        let probabilities = (wanted.probabilities && self.sigmoids.is_some())
-            .then(|| Output::wide(probabilities, classes));
+        let probabilities =
+            (wanted.probabilities && self.sigmoids.is_some()).then(|| Output::wide(probabilities, classes));
         Ok(Evaluation {
             predict: Output::labels(labels),
             probabilities,
@@ -413,7 +416,7 @@ const MIN_PAIRWISE: f64 = 1e-7;
 fn couple(decisions: &[f64], sigmoids: &[(f64, f64)], classes: usize) -> Vec<f64> {
     let mut pairwise = vec![0.0; classes * classes];
     for (((first, second), decision), (a, b)) in pairs(classes).zip(decisions).zip(sigmoids) {
-        let p = platt(*decision, *a, *b).max(MIN_PAIRWISE).min(1.0 - MIN_PAIRWISE);
+        let p = platt(*decision, *a, *b).clamp(MIN_PAIRWISE, 1.0 - MIN_PAIRWISE);
         pairwise[first * classes + second] = p;
         pairwise[second * classes + first] = 1.0 - p;
     }
@@ -439,7 +442,11 @@ fn multiclass_probability(r: &[f64], k: usize) -> Vec<f64> {
     for t in 0..k {
         for j in (0..k).filter(|j| *j != t) {
             q[t * k + t] += r[j * k + t] * r[j * k + t];
-            q[t * k + j] = if j < t { q[j * k + t] } else { -r[j * k + t] * r[t * k + j] };
+            q[t * k + j] = if j < t {
+                q[j * k + t]
+            } else {
+                -r[j * k + t] * r[t * k + j]
+            };
         }
     }
     let mut p = vec![1.0 / count; k];
@@ -528,7 +535,8 @@ impl Estimator for SupportOneClass {
 
     fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
         let mut scores = Vec::with_capacity(x.rows());
-        self.machine.for_each_row(x, |kernel| scores.push(self.machine.only(kernel)))?;
+        self.machine
+            .for_each_row(x, |kernel| scores.push(self.machine.only(kernel)))?;
         let sides = scores.iter().map(|score| if *score > 0.0 { 1 } else { -1 });
         Ok(Evaluation {
             predict: Output::ints(sides.collect()),
@@ -592,6 +600,9 @@ mod tests {
             let sparse = kernel.sparse(&[(1, 1.5), (3, -2.0)], &[0, 3], &[0.5, 3.0]);
             assert_eq!(kernel.dense(&row, &vector).to_bits(), sparse.to_bits(), "{kernel:?}");
         }
-        assert_eq!(power(1.1, 5).to_bits(), (1.1 * ((1.1f64 * 1.1) * (1.1 * 1.1))).to_bits());
+        assert_eq!(
+            power(1.1, 5).to_bits(),
+            (1.1 * ((1.1f64 * 1.1) * (1.1 * 1.1))).to_bits()
+        );
     }
 }

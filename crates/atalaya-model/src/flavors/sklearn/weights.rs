@@ -101,8 +101,13 @@ pub(super) fn sparse_rows(view: View<'_>) -> bool {
 /// The attribute `name`, compressed sparse rows; columns ascend in each row.
 pub(super) fn read_sparse(compiler: &mut Compiler, part: &Part<'_, '_>, name: &str) -> Result<Sparse, SklearnError> {
     let view = part.field(name)?;
-    if !matches!(view.class(), Some(("scipy.sparse._csr" | "scipy.sparse.csr", "csr_matrix" | "csr_array"))) {
-        return part.unsupported(format!("with an attribute `{name}` that is neither dense nor sparse rows"));
+    if !matches!(
+        view.class(),
+        Some(("scipy.sparse._csr" | "scipy.sparse.csr", "csr_matrix" | "csr_array"))
+    ) {
+        return part.unsupported(format!(
+            "with an attribute `{name}` that is neither dense nor sparse rows"
+        ));
     }
     let (Some(shape), Some(starts), Some(indices), Some(values)) = (
         view.attr("_shape"),
@@ -130,7 +135,9 @@ pub(super) fn read_sparse(compiler: &mut Compiler, part: &Part<'_, '_>, name: &s
         && starts.last().is_some_and(|end| *end <= values.len())
         && indices.len() == values.len()
         && u32::try_from(columns).is_ok()
-        && indices.iter().all(|column| usize::try_from(*column).is_ok_and(|column| column < columns));
+        && indices
+            .iter()
+            .all(|column| usize::try_from(*column).is_ok_and(|column| column < columns));
     if !sound {
         return part.content(format!("attribute `{name}` contradicts itself"));
     }
@@ -141,7 +148,9 @@ pub(super) fn read_sparse(compiler: &mut Compiler, part: &Part<'_, '_>, name: &s
     let mut entries = Vec::new();
     for pair in starts.windows(2) {
         let range = pair[0]..pair[1];
-        let columns = indices[range.clone()].iter().map(|column| u32::try_from(*column).unwrap_or(u32::MAX));
+        let columns = indices[range.clone()]
+            .iter()
+            .map(|column| u32::try_from(*column).unwrap_or(u32::MAX));
         entries.clear();
         entries.extend(columns.zip(values[range].iter().copied()));
         entries.sort_by_key(|(column, _)| *column);

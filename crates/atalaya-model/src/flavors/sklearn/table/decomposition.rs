@@ -23,7 +23,12 @@ pub(super) static ROWS: &[Row] = &[
         Dot,
         Projection::plain,
     ),
-    Row::transformer("sklearn.decomposition._fastica", "FastICA", Dot, Projection::independent),
+    Row::transformer(
+        "sklearn.decomposition._fastica",
+        "FastICA",
+        Dot,
+        Projection::independent,
+    ),
     Row::transformer(
         "sklearn.decomposition._factor_analysis",
         "FactorAnalysis",
@@ -36,7 +41,13 @@ pub(super) static ROWS: &[Row] = &[
         Bound("1e-10"),
         kernel_pca::compile,
     ),
-    Row::both(LEAST_SQUARES, "PLSRegression", Dot, scores, PartialLeastSquares::compile),
+    Row::both(
+        LEAST_SQUARES,
+        "PLSRegression",
+        Dot,
+        scores,
+        PartialLeastSquares::compile,
+    ),
     Row::both(LEAST_SQUARES, "PLSCanonical", Dot, scores, PartialLeastSquares::compile),
     Row::both(LEAST_SQUARES, "CCA", Dot, scores, PartialLeastSquares::compile),
     Row::transformer(RANDOM, "GaussianRandomProjection", Dot, Projection::plain),
