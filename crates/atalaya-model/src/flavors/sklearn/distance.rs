@@ -67,7 +67,7 @@ impl Metric {
     }
 
     /// A number that grows with the distance and is cheaper: what neighbours are ordered by.
-    fn reduced(&self, x: &[f64], y: &[f64]) -> f64 {
+    pub(super) fn reduced(&self, x: &[f64], y: &[f64]) -> f64 {
         let differences = x.iter().zip(y).map(|(x, y)| x - y);
         match self {
             Self::Euclidean | Self::SquaredEuclidean => differences.fold(0.0, |total, d| total + d * d),

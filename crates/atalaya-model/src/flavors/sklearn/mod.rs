@@ -64,6 +64,7 @@ mod gaussian_process;
 mod linear;
 mod linear_classifier;
 mod mixture;
+mod neighbor_tree;
 mod neighbors;
 mod neural;
 mod pls;

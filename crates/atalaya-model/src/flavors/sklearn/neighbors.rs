@@ -1,5 +1,5 @@
-//! Nearest neighbours. Every training row is looked at, whatever tree the model has for finding them: the neighbours are the
-//! same. Among rows that are exactly equally far, scikit-learn's choice depends on the tree; here it is that of brute force.
+//! Nearest neighbours, found by the model's own tree where it has one: among rows that are exactly equally far, the tree
+//! decides which are neighbours. Without one every training row is looked at.
 
 use super::block::{Block, Matrix, Names};
 use super::compiler::Compiler;
@@ -7,6 +7,7 @@ use super::distance::{Metric, Points};
 use super::error::SklearnError;
 use super::estimator::{Estimator, Evaluation, Output, Wanted};
 use super::labels::Labels;
+use super::neighbor_tree::{NeighborTree, push, sorted};
 use super::numeric::argmax;
 use super::part::Part;
 use super::precision::Precision;
@@ -26,6 +27,7 @@ enum Reach {
 struct Neighbors {
     names: Names,
     points: Points,
+    tree: Option<NeighborTree>,
     metric: Metric,
     reach: Reach,
     /// Whether near neighbours count more.
@@ -33,7 +35,7 @@ struct Neighbors {
 }
 
 /// A neighbour: its reduced distance, and its position among the training rows.
-type Neighbor = (f64, usize);
+pub(super) type Neighbor = (f64, usize);
 
 impl Neighbors {
     fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Self, SklearnError> {
@@ -66,7 +68,11 @@ impl Neighbors {
                 Points::Dense(rows)
             }
         };
-        let reach = if part.view.attr("n_neighbors").is_some() {
+        let tree = match &points {
+            Points::Dense(rows) => NeighborTree::read(compiler, part, rows, &metric)?,
+            Points::Expanded(..) | Points::Sparse(..) => None,
+        };
+        let reach = if part.optional("n_neighbors").is_some() {
             let count = part.count("n_neighbors")?;
             if count == 0 || count > points.len() {
                 return part.content("attribute `n_neighbors` is not between 1 and the number of rows of `_fit_X`");
@@ -78,6 +84,7 @@ impl Neighbors {
         Ok(Self {
             names: Names::clone(names),
             points,
+            tree,
             metric,
             reach,
             by_distance,
@@ -93,10 +100,14 @@ impl Neighbors {
         let mut distances = Vec::with_capacity(self.points.len());
         let mut weights = Vec::new();
         for_each_dense_row(x, &self.names, |row| {
-            self.points.reduced(&self.metric, row, &mut distances);
-            let neighbors = match self.reach {
-                Reach::Count(count) => nearest(&distances, count),
-                Reach::Radius(most) => {
+            let neighbors = match (self.reach, &self.tree, &self.points) {
+                (Reach::Count(count), Some(tree), Points::Dense(rows)) => tree.nearest(&self.metric, rows, row, count),
+                (Reach::Count(count), _, points) => {
+                    points.reduced(&self.metric, row, &mut distances);
+                    nearest(&distances, count)
+                }
+                (Reach::Radius(most), _, points) => {
+                    points.reduced(&self.metric, row, &mut distances);
                     let found = distances.iter().enumerate().filter(|(_, distance)| **distance <= most);
                     found.map(|(position, distance)| (*distance, position)).collect()
                 }
@@ -153,32 +164,7 @@ fn nearest(distances: &[f64], count: usize) -> Vec<Neighbor> {
     for (position, distance) in distances.iter().enumerate() {
         push(&mut heap, (*distance, position));
     }
-    heap.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    heap
-}
-
-/// `sklearn.utils._heap.heap_push`: replaces the largest of a heap, unless the new one is not smaller.
-fn push(heap: &mut [Neighbor], new: Neighbor) {
-    if heap.first().is_none_or(|largest| new.0 >= largest.0) {
-        return;
-    }
-    let mut current = 0;
-    loop {
-        let (left, right) = (2 * current + 1, 2 * current + 2);
-        let next = if left >= heap.len() {
-            break;
-        } else if right >= heap.len() || heap[left].0 >= heap[right].0 {
-            left
-        } else {
-            right
-        };
-        if new.0 >= heap[next].0 {
-            break;
-        }
-        heap[current] = heap[next];
-        current = next;
-    }
-    heap[current] = new;
+    sorted(heap)
 }
 
 /// `KNeighborsClassifier` and `RadiusNeighborsClassifier`.

@@ -11,8 +11,10 @@ use super::transform::{Compiled, Transform};
 use super::weights::Weights;
 use crate::predictor::{Method, PredictError};
 
-/// First minor version whose coefficients are those of unscaled columns, and which answers a flat target flatly.
-const UNSCALED: u32 = 3;
+/// First minor version whose coefficients are those of unscaled columns.
+const UNSCALED: u32 = 5;
+/// First minor version that answers a flat target flatly.
+const FLAT: u32 = 3;
 
 /// `PLSRegression`, `PLSCanonical` and `CCA` as regressors.
 #[derive(Debug)]
@@ -36,7 +38,8 @@ impl PartialLeastSquares {
         part.check_width(names.len())?;
         let means = part.vector(compiler, "_x_mean", names.len())?;
         let old = compiler.version < UNSCALED;
-        let weights = Weights::with_columns(compiler, part, if old { "_coef_" } else { "coef_" }, names.len())?;
+        let name = if compiler.version < FLAT { "_coef_" } else { "coef_" };
+        let weights = Weights::with_columns(compiler, part, name, names.len())?;
         let intercepts = part.floats(compiler, "intercept_")?;
         if intercepts.len() != weights.rows {
             return part.content("attribute `intercept_` does not have one number per target");
@@ -48,7 +51,7 @@ impl PartialLeastSquares {
         };
         Ok(Box::new(Self {
             names: Names::clone(names),
-            flat: !old && part.flag("_predict_1d", false)?,
+            flat: compiler.version >= FLAT && part.flag("_predict_1d", false)?,
             means,
             scales,
             weights,

@@ -6,7 +6,7 @@ use crate::flavors::sklearn::row::{Parity, Row};
 
 const CLASSIFICATION: &str = "sklearn.neighbors._classification";
 const REGRESSION: &str = "sklearn.neighbors._regression";
-const TIES: Parity = Parity::Bound("exact, but for rows that are exactly equally far, whose order Python leaves open");
+const TIES: Parity = Parity::Bound("exact; of rows exactly equally far, those that a tree or dense brute force finds");
 
 pub(super) static ROWS: &[Row] = &[
     Row::predictor(
