@@ -24,6 +24,16 @@ const MAX_INFLATION: u64 = 64;
 /// What a member may have however small it is packed.
 const FREE_MEMBER_BYTES: u64 = 1 << 20;
 
+/// Most members of the archive that a sparse matrix is; it has five.
+const MAX_SPARSE_MEMBERS: usize = 16;
+/// What of it becomes which attribute.
+const SPARSE_MEMBERS: [(&str, &str); 4] = [
+    ("shape.npy", "_shape"),
+    ("indptr.npy", "indptr"),
+    ("indices.npy", "indices"),
+    ("data.npy", "data"),
+];
+
 /// Reads a skops archive as data.
 ///
 /// # Errors
@@ -72,6 +82,38 @@ pub fn read_skops(bytes: &[u8]) -> Result<Tree<'_>, ObjectError> {
     Ok(reader.builder.finish(root))
 }
 
+/// The bytes of a member, with its real size checked against the limits while it inflates.
+fn inflate<R: Read>(
+    file: zip::read::ZipFile<'_, R>,
+    builder: &mut Builder<'_>,
+    node: usize,
+) -> Result<Vec<u8>, ObjectError> {
+    let limit = file
+        .compressed_size()
+        .saturating_mul(MAX_INFLATION)
+        .saturating_add(FREE_MEMBER_BYTES);
+    let limit = limit.min(MAX_FILE_BYTES as u64);
+    let size = file.size();
+    if size > limit {
+        return Err(ObjectError::TooLarge {
+            what: "a member of the archive",
+        });
+    }
+    let capacity = usize::try_from(size).map_err(|_| ObjectError::TooLarge {
+        what: "a member of the archive",
+    })?;
+    builder.budget.charge(capacity)?;
+    let mut bytes = Vec::with_capacity(capacity);
+    let read = file.take(size + 1).read_to_end(&mut bytes);
+    match read {
+        Ok(read) if read == capacity => Ok(bytes),
+        _ => Err(ObjectError::Skops {
+            node,
+            what: "a member of the archive is damaged",
+        }),
+    }
+}
+
 struct Reader<'a> {
     archive: ZipArchive<Cursor<&'a [u8]>>,
     builder: Builder<'a>,
@@ -88,36 +130,13 @@ impl Reader<'_> {
         })
     }
 
-    /// The bytes of a member, with its real size checked against the limits while it inflates.
+    /// The bytes of a member.
     fn member(&mut self, name: &str) -> Result<Vec<u8>, ObjectError> {
         let node = self.nodes_read;
         let Ok(file) = self.archive.by_name(name) else {
             return self.error("a member of the archive is missing");
         };
-        let limit = file
-            .compressed_size()
-            .saturating_mul(MAX_INFLATION)
-            .saturating_add(FREE_MEMBER_BYTES);
-        let limit = limit.min(MAX_FILE_BYTES as u64);
-        let size = file.size();
-        if size > limit {
-            return Err(ObjectError::TooLarge {
-                what: "a member of the archive",
-            });
-        }
-        let capacity = usize::try_from(size).map_err(|_| ObjectError::TooLarge {
-            what: "a member of the archive",
-        })?;
-        self.builder.budget.charge(capacity)?;
-        let mut bytes = Vec::with_capacity(capacity);
-        let read = file.take(size + 1).read_to_end(&mut bytes);
-        match read {
-            Ok(read) if read == capacity => Ok(bytes),
-            _ => Err(ObjectError::Skops {
-                node,
-                what: "a member of the archive is damaged",
-            }),
-        }
+        inflate(file, &mut self.builder, node)
     }
 
     /// One node of the schema. Recursion is as deep as the JSON, which is at most 128.
@@ -183,6 +202,7 @@ impl Reader<'_> {
                 let bytes = self.member(name)?;
                 self.builder.add(Node::Bytes(Cow::Owned(bytes)))
             }
+            "SparseMatrixNode" => self.sparse(node),
             "CachedNode" => self.error("a reference to an object that was not read before"),
             "FunctionNode"
             | "MethodNode"
@@ -190,7 +210,6 @@ impl Reader<'_> {
             | "OperatorFuncNode"
             | "ConstructorFromReduceNode"
             | "SliceNode"
-            | "SparseMatrixNode"
             | "MaskedArrayNode"
             | "RandomStateNode"
             | "RandomGeneratorNode" => self.opaque(node),
@@ -227,6 +246,43 @@ impl Reader<'_> {
         let object = self.builder.add_object(class, args)?;
         if let Node::Object(object) = self.builder.node_mut(object) {
             object.state = state;
+        }
+        Ok(object)
+    }
+
+    /// A scipy sparse matrix: an archive of arrays, which becomes the state that a pickle has.
+    fn sparse(&mut self, node: &Json) -> Result<NodeId, ObjectError> {
+        let (Some("scipy"), Some(name)) = (
+            node.get("type").and_then(Json::as_str),
+            node.get("file").and_then(Json::as_str),
+        ) else {
+            return self.opaque(node);
+        };
+        let bytes = self.member(name)?;
+        let Some(mut inner) = ZipArchive::new(Cursor::new(&bytes[..]))
+            .ok()
+            .filter(|inner| inner.len() <= MAX_SPARSE_MEMBERS)
+        else {
+            return self.error("a sparse matrix that is no archive");
+        };
+        let mut pairs = Vec::new();
+        for (member, attribute) in SPARSE_MEMBERS {
+            // Other layouts of sparse matrices have other arrays; whoever needs one says what is missing.
+            let Ok(file) = inner.by_name(member) else { continue };
+            let bytes = inflate(file, &mut self.builder, self.nodes_read)?;
+            self.builder
+                .budget
+                .charge(bytes.len() + attribute.len() + size_of::<Array<'_>>() + size_of::<Dtype>())?;
+            let array = read_npy(&bytes)?;
+            let key = self.builder.add(Node::Str(Cow::Borrowed(attribute)))?;
+            pairs.push((key, self.builder.add(Node::Array(Box::new(array)))?));
+        }
+        self.builder.budget.charge(size_of_val(pairs.as_slice()))?;
+        let state = self.builder.add(Node::Dict(pairs))?;
+        let class = self.class(node)?;
+        let object = self.builder.add_object(class, None)?;
+        if let Node::Object(object) = self.builder.node_mut(object) {
+            object.state = Some(state);
         }
         Ok(object)
     }

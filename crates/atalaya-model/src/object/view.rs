@@ -131,6 +131,12 @@ impl<'t> View<'t> {
         View::new(self.tree, self.as_object()?.state?).get(name)
     }
 
+    /// What an instance's `__setstate__` would get.
+    #[must_use]
+    pub fn state(self) -> Option<View<'t>> {
+        Some(View::new(self.tree, self.as_object()?.state?))
+    }
+
     /// Positional argument `position` that the instance's class would have got.
     #[must_use]
     pub fn arg(self, position: usize) -> Option<View<'t>> {

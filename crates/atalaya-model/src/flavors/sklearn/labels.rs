@@ -117,6 +117,25 @@ impl Labels {
         }
     }
 
+    /// Where a label is among them.
+    pub(super) fn position(&self, label: View<'_>) -> Option<usize> {
+        match self {
+            Self::Int(labels) => label
+                .as_i64()
+                .and_then(|label| labels.iter().position(|one| *one == label)),
+            Self::Bool(labels) => label
+                .as_bool()
+                .and_then(|label| labels.iter().position(|one| *one == label)),
+            #[expect(clippy::float_cmp, reason = "a label is one of them exactly, or none")]
+            Self::Float(labels) => label
+                .as_f64()
+                .and_then(|label| labels.iter().position(|one| *one == label)),
+            Self::Text(labels) => label
+                .as_str()
+                .and_then(|label| labels.iter().position(|one| **one == *label)),
+        }
+    }
+
     /// Whether two sets are of one type.
     pub(super) fn same_type(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)

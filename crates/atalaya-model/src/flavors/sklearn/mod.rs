@@ -37,21 +37,39 @@ mod model;
 mod numeric;
 mod part;
 mod pipeline;
-#[expect(dead_code, reason = "estimators that need the rest are added one by one")]
+mod precision;
 mod row;
 mod sparse;
 mod table;
 mod transform;
+mod weights;
 
 // Transformers.
 mod column_transformer;
+mod factor;
 mod function;
 mod impute;
+mod kernel_pca;
 mod onehot;
+mod projection;
 mod scale;
 
 // Predictors.
+mod bayes;
+mod centroid;
+mod cluster;
+mod discriminant;
+mod distance;
+mod gaussian_process;
 mod linear;
+mod linear_classifier;
+mod mixture;
+mod neighbor_tree;
+mod neighbors;
+mod neural;
+mod pls;
+mod posterior;
+mod svm;
 
 // Trees, and estimators made of others.
 mod boosters;
