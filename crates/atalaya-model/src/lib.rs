@@ -2,6 +2,7 @@
 //!
 //! Pure: bytes and record batches in, predictions out. No file, socket, clock or environment.
 
+pub mod ensemble;
 pub mod files;
 pub mod flavors;
 pub mod load;

@@ -1,0 +1,66 @@
+//! The input of an ensemble: numbers row after row, or column after column.
+
+/// Rows that pass all trees before the next ones do.
+pub const BLOCK_ROWS: usize = 64;
+
+/// Borrowed numbers, all of the ensemble's columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'a, X> {
+    pub(super) layout: Layout<'a, X>,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+}
+
+/// How they lie in memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Layout<'a, X> {
+    Rows(&'a [X]),
+    Columns(&'a [&'a [X]]),
+}
+
+impl<'a, X: Copy> Table<'a, X> {
+    /// `values.len() / columns` rows of `columns` values each.
+    ///
+    /// # Panics
+    /// When the last row is not complete. Without columns there are no rows: use [`Table::from_columns`] then.
+    #[must_use]
+    pub fn from_rows(values: &'a [X], columns: usize) -> Self {
+        let rows = values.len().checked_div(columns).unwrap_or(0);
+        assert_eq!(rows * columns, values.len(), "whole rows");
+        Self {
+            layout: Layout::Rows(values),
+            rows,
+            columns,
+        }
+    }
+
+    /// Columns of `rows` values each, as an Arrow array without nulls has them.
+    ///
+    /// # Panics
+    /// When a column has another length.
+    #[must_use]
+    pub fn from_columns(columns: &'a [&'a [X]], rows: usize) -> Self {
+        assert!(
+            columns.iter().all(|column| column.len() == rows),
+            "columns of one length"
+        );
+        Self {
+            layout: Layout::Columns(columns),
+            rows,
+            columns: columns.len(),
+        }
+    }
+
+    /// How many rows it has.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn value(&self, row: usize, column: usize) -> X {
+        match self.layout {
+            Layout::Rows(values) => values[row * self.columns + column],
+            Layout::Columns(columns) => columns[column][row],
+        }
+    }
+}
