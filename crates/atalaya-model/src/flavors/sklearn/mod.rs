@@ -54,9 +54,20 @@ mod scale;
 mod linear;
 
 // Trees, and estimators made of others.
+mod adaboost;
+mod bagging;
 mod boosting;
+mod calibrated;
 mod forest;
+mod hist_boosting;
+mod hist_columns;
+mod hist_tree;
+mod isolation;
+mod isotonic;
+mod members;
+mod stacking;
 mod tree;
+mod voting;
 mod walk;
 
 pub use error::SklearnError;
