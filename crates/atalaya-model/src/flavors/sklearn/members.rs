@@ -146,6 +146,46 @@ impl Total {
     }
 }
 
+/// How sure a member is that a row is of the second of its two classes: what a regressor predicts, a score, or a
+/// probability. Members are checked by [`need_binary`].
+pub(super) fn binary_scores(member: &dyn Estimator, x: &Block) -> Result<Vec<f64>, PredictError> {
+    let scores = if member.classes().is_empty() {
+        member.numbers(x)?
+    } else if member.has(Method::DecisionFunction) {
+        member.scores(x)?.0
+    } else {
+        member.probabilities(x)?.chunks_exact(2).map(|pair| pair[1]).collect()
+    };
+    if scores.len() == x.rows() {
+        Ok(scores)
+    } else {
+        let method = Method::DecisionFunction;
+        Err(PredictError::Method { method })
+    }
+}
+
+/// Above which of [`binary_scores`] a row is of the second class.
+pub(super) fn binary_threshold(member: &dyn Estimator) -> f64 {
+    if member.has(Method::DecisionFunction) && !member.classes().is_empty() {
+        0.0
+    } else {
+        0.5
+    }
+}
+
+/// Refuses members that [`binary_scores`] cannot be asked of.
+pub(super) fn need_binary(part: &Part<'_, '_>, members: &[Member]) -> Result<(), SklearnError> {
+    let binary = |member: &Member| match member.classes() {
+        [] => member.has(Method::Predict),
+        [labels] => labels.len() == 2 && (member.has(Method::DecisionFunction) || member.has(Method::PredictProba)),
+        _ => false,
+    };
+    if members.iter().all(binary) {
+        return Ok(());
+    }
+    part.unsupported("with a member that does not tell two classes apart by a score")
+}
+
 /// Refuses missing and infinite values, as scikit-learn does before it asks members that may allow them. Text is left to
 /// the members.
 pub(super) fn check_finite(x: &Block, names: &Names) -> Result<(), PredictError> {
