@@ -78,7 +78,11 @@ impl AdaBoostClassifier {
             Algorithm::Samme { weights, positions } => {
                 for ((member, weight), positions) in self.members.iter().zip(weights).zip(positions) {
                     let against = -1.0 / double(classes - 1) * weight;
-                    for (index, row) in member.label_indices(x)?.into_iter().zip(votes.chunks_exact_mut(classes)) {
+                    for (index, row) in member
+                        .label_indices(x)?
+                        .into_iter()
+                        .zip(votes.chunks_exact_mut(classes))
+                    {
                         for (class, vote) in row.iter_mut().enumerate() {
                             *vote += if class == positions[index] { *weight } else { against };
                         }

@@ -93,10 +93,17 @@ impl Fold {
         let Some(own) = member.only_classes().filter(|own| own.len() >= 2) else {
             return part.unsupported("with a classifier that has not several classes and one output");
         };
-        let binary = if compiler.version >= OWN_BINARY { own.len() } else { labels.len() } == 2;
+        let binary = if compiler.version >= OWN_BINARY {
+            own.len()
+        } else {
+            labels.len()
+        } == 2;
         let views = part.items("calibrators")?;
         let calibration = if part.text("method")? == "temperature" {
-            let beta = views.first().and_then(|calibrator| calibrator.attr("beta_")).and_then(View::as_f64);
+            let beta = views
+                .first()
+                .and_then(|calibrator| calibrator.attr("beta_"))
+                .and_then(View::as_f64);
             match beta {
                 Some(beta) if own.len() == labels.len() => Calibration::Temperature(beta),
                 Some(_) => return part.unsupported("with a fold that lacks a class"),
@@ -198,7 +205,10 @@ fn per_class_probabilities(
     classes: usize,
 ) -> Result<Vec<f64>, PredictError> {
     let mut probabilities = vec![0.0; scores.len() / width.max(1) * classes];
-    for (scores, row) in scores.chunks_exact(width.max(1)).zip(probabilities.chunks_exact_mut(classes)) {
+    for (scores, row) in scores
+        .chunks_exact(width.max(1))
+        .zip(probabilities.chunks_exact_mut(classes))
+    {
         for (score, (class, calibrator)) in scores.iter().zip(calibrators) {
             row[*class] = match calibrator {
                 Calibrator::Sigmoid { a, b } => expit(-(a * score + b)),
@@ -213,7 +223,11 @@ fn per_class_probabilities(
         }
         let total = sum(row);
         for p in row.iter_mut() {
-            *p = if total == 0.0 { 1.0 / double(classes) } else { *p / total };
+            *p = if total == 0.0 {
+                1.0 / double(classes)
+            } else {
+                *p / total
+            };
         }
     }
     Ok(probabilities)

@@ -10,7 +10,6 @@ use super::labels::Labels;
 use super::members::{Member, all_have, beside, check_finite};
 use super::part::Part;
 use super::sparse::Sparse;
-use crate::object::View;
 use crate::predictor::{Method, PredictError};
 
 /// First minor version whose classifier chain has `predict_log_proba`.

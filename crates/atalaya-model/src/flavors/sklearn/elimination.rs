@@ -11,6 +11,9 @@ use super::transform::{Compiled, Transform};
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
 
+/// How the names of estimators start that may allow missing values, and look at them themselves.
+const LENIENT: &[&str] = &["HistGradient", "DecisionTree", "ExtraTree", "RandomForest"];
+
 /// The columns that are left.
 struct Kept {
     names: Names,
@@ -35,7 +38,7 @@ impl Kept {
         let kept = Self {
             names: Names::clone(names),
             positions,
-            allow_missing: class.is_some_and(|name| name.starts_with("HistGradient") || !own(part)),
+            allow_missing: class.is_none_or(|name| LENIENT.iter().any(|start| name.starts_with(start))) || !own(part),
         };
         Ok((kept, out))
     }

@@ -202,7 +202,7 @@ fn logarithms(mut output: Output) -> Output {
 }
 
 /// What estimators that hold others ask of them.
-impl dyn Estimator {
+impl dyn Estimator + '_ {
     /// Whether it has a method.
     pub(super) fn has(&self, method: Method) -> bool {
         self.methods().contains(&method)

@@ -135,13 +135,7 @@ impl Columns {
         })
     }
 
-    fn node(
-        &self,
-        part: &Part<'_, '_>,
-        at: usize,
-        bitsets: &[i64],
-        known: &Known,
-    ) -> Result<Node<f64>, SklearnError> {
+    fn node(&self, part: &Part<'_, '_>, at: usize, bitsets: &[i64], known: &Known) -> Result<Node<f64>, SklearnError> {
         // What does not fit is beyond everything that exists, and the builder refuses it.
         let index = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
         if self.leaf[at] != 0 {
@@ -160,12 +154,16 @@ impl Columns {
             let missing = Missing::Nan(missing);
             return Ok(Node::at_most(feature, self.threshold[at], missing, left, right));
         }
-        let start = usize::try_from(self.bitset[at]).ok().and_then(|row| row.checked_mul(WORDS));
+        let start = usize::try_from(self.bitset[at])
+            .ok()
+            .and_then(|row| row.checked_mul(WORDS));
         let words = start.and_then(|start| bitsets.get(start..start.checked_add(WORDS)?));
         let Some(words) = words else {
             return part.content("a tree node has no set of categories");
         };
-        let set = usize::try_from(self.feature[at]).ok().and_then(|feature| known.0.get(feature));
+        let set = usize::try_from(self.feature[at])
+            .ok()
+            .and_then(|feature| known.0.get(feature));
         let Some(Some(set)) = set else {
             return part.content("a tree node splits a column of numbers by category");
         };

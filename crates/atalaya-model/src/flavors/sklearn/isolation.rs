@@ -53,7 +53,9 @@ impl Isolation {
             if member.name != "ExtraTreeRegressor" {
                 return member.unsupported("as a member of an isolation forest");
             }
-            let table = tables.as_ref().map(|(depths, averages)| (depths[position], averages[position]));
+            let table = tables
+                .as_ref()
+                .map(|(depths, averages)| (depths[position], averages[position]));
             let tree = compiler.nested(|compiler| {
                 compiler.charge(16 * length(features))?;
                 let Some(features) = features.ints() else {
@@ -84,7 +86,10 @@ impl Isolation {
         let x = x.numbers(&self.names)?;
         let mut depths = vec![0.0; x.rows];
         let mut piece = Vec::new();
-        let pieces = x.values.chunks(PIECE_ROWS * x.columns).zip(depths.chunks_mut(PIECE_ROWS));
+        let pieces = x
+            .values
+            .chunks(PIECE_ROWS * x.columns)
+            .zip(depths.chunks_mut(PIECE_ROWS));
         for (number, (values, depths)) in pieces.enumerate() {
             narrow(values, &mut piece);
             if !self.allow_missing
@@ -96,7 +101,11 @@ impl Isolation {
             self.ensemble.add_to(Table::from_rows(&piece, x.columns), depths);
         }
         let score = |depth: f64| {
-            let ratio = if self.expected == 0.0 { 1.0 } else { depth / self.expected };
+            let ratio = if self.expected == 0.0 {
+                1.0
+            } else {
+                depth / self.expected
+            };
             // The compiler must not make another function of a power of 2.
             -black_box(2.0f64).powf(-ratio)
         };
@@ -105,7 +114,10 @@ impl Isolation {
 }
 
 /// Rounds to float32.
-#[expect(clippy::cast_possible_truncation, reason = "scikit-learn's trees get their input as float32")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "scikit-learn's trees get their input as float32"
+)]
 pub(super) fn narrow(values: &[f64], piece: &mut Vec<f32>) {
     piece.clear();
     piece.extend(values.iter().map(|value| *value as f32));
@@ -151,7 +163,11 @@ fn tree(
         (Some(depths), Some(averages)) if depths.len() == nodes.len() && averages.len() == nodes.len() => Ok(Tree {
             first: 0,
             width: 1,
-            values: depths.iter().zip(averages).map(|(depth, average)| depth + average - 1.0).collect(),
+            values: depths
+                .iter()
+                .zip(averages)
+                .map(|(depth, average)| depth + average - 1.0)
+                .collect(),
             nodes,
         }),
         _ => part.content("it does not have one path length per node"),
@@ -166,7 +182,10 @@ pub(super) fn nodes(
 ) -> Result<Vec<Node<f32>>, SklearnError> {
     let tree = part.field("tree_")?;
     if tree.class() != Some(("sklearn.tree._tree", "Tree")) {
-        return Err(SklearnError::unknown(&format!("{}, attribute `tree_`", part.place), tree));
+        return Err(SklearnError::unknown(
+            &format!("{}, attribute `tree_`", part.place),
+            tree,
+        ));
     }
     let Some(array) = tree.attr("nodes").and_then(View::as_array) else {
         return part.content("its tree has no `nodes`");
@@ -194,7 +213,13 @@ pub(super) fn nodes(
         let missing_left = missing_left.as_ref().is_some_and(|missing_left| missing_left[at] != 0);
         let missing = Missing::Nan(if missing_left { Side::Left } else { Side::Right });
         let threshold = <f32 as Number>::round_down(threshold[at]);
-        Ok(Node::at_most(feature, threshold, missing, index(left[at]), index(right[at])))
+        Ok(Node::at_most(
+            feature,
+            threshold,
+            missing,
+            index(left[at]),
+            index(right[at]),
+        ))
     };
     (0..array.len()).map(node).collect()
 }
@@ -265,6 +290,9 @@ mod tests {
     fn depths_count_nodes() {
         let leaf = |leaf| Node::Leaf { leaf };
         let split = |left, right| Node::at_most(0, 0.0, Missing::Nan(Side::Left), left, right);
-        assert_eq!(depths_of(&[split(1, 4), split(2, 3), leaf(2), leaf(3), leaf(4)]), [1.0, 2.0, 3.0, 3.0, 2.0]);
+        assert_eq!(
+            depths_of(&[split(1, 4), split(2, 3), leaf(2), leaf(3), leaf(4)]),
+            [1.0, 2.0, 3.0, 3.0, 2.0]
+        );
     }
 }

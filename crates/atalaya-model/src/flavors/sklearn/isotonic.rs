@@ -29,7 +29,11 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn read(compiler: &mut Compiler, part: &Part<'_, '_>) -> Result<Self, SklearnError> {
-        if part.field("X_thresholds_")?.as_array().is_some_and(|array| array.is_f32()) {
+        if part
+            .field("X_thresholds_")?
+            .as_array()
+            .is_some_and(|array| array.is_f32())
+        {
             return part.unsupported("fitted in float32");
         }
         let x = part.floats(compiler, "X_thresholds_")?;
@@ -163,7 +167,10 @@ mod tests {
     fn interpolates_as_numpy_does() {
         let (xp, fp) = ([0.0, 1.0, 1.0, 3.0], [10.0, 20.0, 30.0, 50.0]);
         let at = |x| interpolate(x, &xp, &fp);
-        assert_eq!([at(-1.0), at(0.0), at(0.5), at(3.0), at(9.0)], [10.0, 10.0, 15.0, 50.0, 50.0]);
+        assert_eq!(
+            [at(-1.0), at(0.0), at(0.5), at(3.0), at(9.0)],
+            [10.0, 10.0, 15.0, 50.0, 50.0]
+        );
         // Of two equal points the last one counts.
         assert_eq!([at(1.0), at(2.0)], [30.0, 40.0]);
         assert!(at(f64::NAN).is_nan());

@@ -20,8 +20,14 @@ enum Key<'a> {
 }
 
 impl Key<'_> {
-    #[expect(clippy::cast_possible_truncation, reason = "only the value of a whole number is kept")]
-    #[expect(clippy::cast_precision_loss, reason = "the comparison says whether anything was lost")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "only the value of a whole number is kept"
+    )]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the comparison says whether anything was lost"
+    )]
     #[expect(clippy::float_cmp, reason = "whole numbers are equal to their integer")]
     fn number(number: f64) -> Self {
         let int = number as i64;
@@ -112,7 +118,9 @@ impl Labels {
     /// Where each label is in `all`; `None` when one is not there.
     pub(super) fn positions_in(&self, all: &Self) -> Option<Vec<usize>> {
         let places: BTreeMap<Key<'_>, usize> = (0..all.len()).rev().map(|index| (all.key(index), index)).collect();
-        (0..self.len()).map(|index| places.get(&self.key(index)).copied()).collect()
+        (0..self.len())
+            .map(|index| places.get(&self.key(index)).copied())
+            .collect()
     }
 
     /// Where a value of the file is; `None` when it is no label.
@@ -123,6 +131,11 @@ impl Labels {
             (None, None, number) => Key::number(number?),
         };
         (0..self.len()).find(|index| self.key(*index) == key)
+    }
+
+    /// Where a whole number is.
+    pub(super) fn position_of_int(&self, value: i64) -> Option<usize> {
+        (0..self.len()).find(|index| self.key(*index) == Key::Int(value))
     }
 
     fn key(&self, index: usize) -> Key<'_> {

@@ -81,7 +81,10 @@ fn exact(count: usize) -> Option<f64> {
 }
 
 /// A count as a double.
-#[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^53 members or classes")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "there are far fewer than 2^53 members or classes"
+)]
 pub(super) fn double(count: usize) -> f64 {
     count as f64
 }
@@ -244,7 +247,9 @@ mod tests {
     #[test]
     fn answers_of_other_shapes_or_types_are_refused() {
         let mut total = Total::default();
-        total.add(Output::floats(vec![1.0, 2.0]), Some(0.5), Method::Predict).unwrap();
+        total
+            .add(Output::floats(vec![1.0, 2.0]), Some(0.5), Method::Predict)
+            .unwrap();
         assert!(total.add(Output::floats(vec![1.0]), None, Method::Predict).is_err());
         assert!(total.add(Output::labels(vec![1, 0]), None, Method::Predict).is_err());
         assert_eq!(total.divided(2.0), Output::floats(vec![0.25, 0.5]));
@@ -252,7 +257,11 @@ mod tests {
 
     #[test]
     fn groups_of_columns_stand_side_by_side() {
-        let joined = beside(2, &[(vec![1.0, 4.0], 1), (vec![], 0), (vec![2.0, 3.0, 5.0, 6.0], 2)], false);
+        let joined = beside(
+            2,
+            &[(vec![1.0, 4.0], 1), (vec![], 0), (vec![2.0, 3.0, 5.0, 6.0], 2)],
+            false,
+        );
         assert_eq!((joined.columns, joined.values), (3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
     }
 }

@@ -78,7 +78,10 @@ pub(super) fn softmax_in_order(row: &mut [f64]) {
 
 /// `numpy.logaddexp`.
 pub(super) fn log_add_exp(x: f64, y: f64) -> f64 {
-    #[expect(clippy::float_cmp, reason = "numpy compares for equality, which is how it adds two infinities")]
+    #[expect(
+        clippy::float_cmp,
+        reason = "numpy compares for equality, which is how it adds two infinities"
+    )]
     if x == y {
         return x + std::f64::consts::LN_2;
     }

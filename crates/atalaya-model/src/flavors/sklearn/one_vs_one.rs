@@ -34,7 +34,10 @@ impl OneVsOne {
             return part.content("attribute `estimators_` does not have one member per pair of classes");
         }
         need_binary(part, &members)?;
-        if members.iter().any(|member| matches!(member.only_classes(), Some(Labels::Text(_)))) {
+        if members
+            .iter()
+            .any(|member| matches!(member.only_classes(), Some(Labels::Text(_))))
+        {
             return part.content("it has a member whose labels are text");
         }
         Ok(Box::new(Self { labels, members }))

@@ -74,7 +74,11 @@ impl OneVsRest {
             return part.content("attribute `estimators_` does not have one member per class");
         }
         let member = |(position, view)| member(compiler, part, position, view, names);
-        let members = views.into_iter().enumerate().map(member).collect::<Result<Vec<_>, _>>()?;
+        let members = views
+            .into_iter()
+            .enumerate()
+            .map(member)
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Box::new(Self {
             labels,
             members,
@@ -227,7 +231,11 @@ impl OutputCode {
         let labels = Labels::read(compiler, part)?;
         let views = part.items("estimators_")?;
         let member = |(position, view)| member(compiler, part, position, view, names);
-        let members = views.into_iter().enumerate().map(member).collect::<Result<Vec<_>, _>>()?;
+        let members = views
+            .into_iter()
+            .enumerate()
+            .map(member)
+            .collect::<Result<Vec<_>, _>>()?;
         let codes = part.floats(compiler, "code_book_")?;
         if members.is_empty() || labels.len().checked_mul(members.len()) != Some(codes.len()) {
             return part.content("attribute `code_book_` does not have one word per class");
@@ -251,7 +259,10 @@ impl Estimator for OutputCode {
         let said = super::members::beside(x.rows(), &scores, false);
         // |c|² - 2 y·c, which orders classes as the distance does.
         let distance = |word: &[f64], said: &[f64]| {
-            let product = word.iter().zip(said).fold(0.0, |total: f64, (c, y)| y.mul_add(*c, total));
+            let product = word
+                .iter()
+                .zip(said)
+                .fold(0.0, |total: f64, (c, y)| y.mul_add(*c, total));
             let norm = word.iter().fold(0.0, |total, c| total + c * c);
             norm - 2.0 * product
         };

@@ -182,7 +182,10 @@ impl Stacking {
     ) -> Result<Box<dyn Estimator>, SklearnError> {
         let labels = classes(compiler, part)?;
         let stack = Stack::compile(compiler, part, names, labels.as_ref().map(Labels::len))?;
-        let expected = part.field("final_estimator_")?.attr("n_features_in_").and_then(View::as_i64);
+        let expected = part
+            .field("final_estimator_")?
+            .attr("n_features_in_")
+            .and_then(View::as_i64);
         if expected.is_some_and(|expected| usize::try_from(expected) != Ok(stack.out.len())) {
             return part.unsupported("with members that do not give one score per class");
         }
@@ -228,7 +231,9 @@ impl Estimator for Stacking {
     }
 
     fn classes(&self) -> &[Labels] {
-        self.labels.as_ref().map_or(&[], |(labels, _)| std::slice::from_ref(labels))
+        self.labels
+            .as_ref()
+            .map_or(&[], |(labels, _)| std::slice::from_ref(labels))
     }
 
     fn evaluate(&self, x: &Block, wanted: Wanted) -> Result<Evaluation, PredictError> {

@@ -11,7 +11,13 @@ use crate::object::View;
 use crate::predictor::{Method, PredictError};
 
 /// Scores for which `pos_label` is 1 unless somebody says otherwise.
-const POSITIVE_ONE: &[&str] = &["f1_score", "fbeta_score", "jaccard_score", "precision_score", "recall_score"];
+const POSITIVE_ONE: &[&str] = &[
+    "f1_score",
+    "fbeta_score",
+    "jaccard_score",
+    "precision_score",
+    "recall_score",
+];
 /// Scores that have no `pos_label`, or none unless somebody says otherwise.
 const POSITIVE_NONE: &[&str] = &[
     "accuracy_score",

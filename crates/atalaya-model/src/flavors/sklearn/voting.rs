@@ -104,7 +104,9 @@ impl Estimator for VotingRegressor {
     }
 
     fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
-        let mean = self.votes.average(Method::Predict, |member| member.call(Method::Predict, x))?;
+        let mean = self
+            .votes
+            .average(Method::Predict, |member| member.call(Method::Predict, x))?;
         Ok(Evaluation::of(Output { width: None, ..mean }))
     }
 }
@@ -119,7 +121,9 @@ impl Transform for VotingRegressor {
 
 /// Names of columns that no column of the request is the source of.
 fn generated(count: usize) -> Names {
-    (0..count).map(|position| Arc::from(format!("vote {}", position + 1))).collect()
+    (0..count)
+        .map(|position| Arc::from(format!("vote {}", position + 1)))
+        .collect()
 }
 
 /// `VotingClassifier`.

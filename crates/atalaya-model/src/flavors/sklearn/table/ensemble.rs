@@ -24,12 +24,7 @@ pub(super) static ROWS: &[Row] = &[
         Libm,
         BoostingClassifier::compile,
     ),
-    Row::predictor(
-        BOOSTING,
-        "GradientBoostingRegressor",
-        Exact,
-        BoostingRegressor::compile,
-    ),
+    Row::predictor(BOOSTING, "GradientBoostingRegressor", Exact, BoostingRegressor::compile),
     Row::predictor(
         HISTOGRAM,
         "HistGradientBoostingClassifier",
@@ -41,12 +36,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::predictor(ADABOOST, "AdaBoostRegressor", Members, AdaBoostRegressor::compile),
     Row::predictor(BAGGING, "BaggingClassifier", Members, BaggingClassifier::compile),
     Row::predictor(BAGGING, "BaggingRegressor", Members, BaggingRegressor::compile),
-    Row::predictor(
-        "sklearn.ensemble._iforest",
-        "IsolationForest",
-        Libm,
-        Isolation::compile,
-    ),
+    Row::predictor("sklearn.ensemble._iforest", "IsolationForest", Libm, Isolation::compile),
     Row::both(
         VOTING,
         "VotingClassifier",
