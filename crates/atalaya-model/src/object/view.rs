@@ -125,6 +125,12 @@ impl<'t> View<'t> {
         self.find(pairs, key)
     }
 
+    /// Whether it is a dict without entries.
+    #[must_use]
+    pub fn is_empty_dict(self) -> bool {
+        matches!(self.node(), Node::Dict(pairs) if pairs.is_empty())
+    }
+
     /// The attribute `name` of an instance whose state is its `__dict__`.
     #[must_use]
     pub fn attr(self, name: &str) -> Option<View<'t>> {

@@ -84,9 +84,9 @@ impl Compiler {
             match part.row.what {
                 What::Predictor(compile) | What::Both(_, compile) => compile(compiler, &part, names),
                 What::Pipeline => pipeline::estimator(compiler, &part, names),
-                What::Search => {
-                    let best = part.best_estimator()?;
-                    compiler.estimator(best.view, &best.place, names)
+                What::Delegate => {
+                    let inner = part.delegate()?;
+                    compiler.estimator(inner.view, &inner.place, names)
                 }
                 What::Transformer(_) => part.unsupported("only transforms, and has no `predict`"),
             }
@@ -106,9 +106,9 @@ impl Compiler {
                     let (steps, out) = pipeline::chain(compiler, &pipeline::steps(&part)?, names)?;
                     Ok((Box::new(Chain(steps)), out))
                 }
-                What::Search => {
-                    let best = part.best_estimator()?;
-                    compiler.transformer(best.view, &best.place, names)
+                What::Delegate => {
+                    let inner = part.delegate()?;
+                    compiler.transformer(inner.view, &inner.place, names)
                 }
                 What::Predictor(_) => part.unsupported("is not a transformer"),
             }

@@ -167,7 +167,8 @@ impl Output {
     }
 }
 
-/// The default of [`Estimator::call`]: what an evaluation has, and logarithms of probabilities.
+/// The default of [`Estimator::call`]: what an evaluation has, and logarithms of probabilities, of the methods that the
+/// estimator lists.
 ///
 /// # Errors
 /// As [`Estimator::call`].
@@ -176,6 +177,9 @@ pub(super) fn call_evaluated<E: Estimator + ?Sized>(
     method: Method,
     x: &Block,
 ) -> Result<Output, PredictError> {
+    if !estimator.methods().contains(&method) {
+        return Err(PredictError::Method { method });
+    }
     let found = match method {
         Method::Predict => Some(estimator.evaluate(x, Wanted::PREDICT)?.predict),
         Method::PredictProba => estimator.evaluate(x, Wanted::PROBABILITIES)?.probabilities,
@@ -199,7 +203,7 @@ fn logarithms(mut output: Output) -> Output {
 }
 
 /// What estimators that hold others ask of them.
-impl dyn Estimator {
+impl dyn Estimator + '_ {
     /// Whether it has a method.
     pub(super) fn has(&self, method: Method) -> bool {
         self.methods().contains(&method)

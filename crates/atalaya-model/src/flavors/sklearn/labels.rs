@@ -1,5 +1,6 @@
 //! The classes of a classifier, and labels as Arrow values.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
@@ -8,6 +9,35 @@ use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::part::{Part, length};
 use crate::object::{Scalar, View};
+
+/// A label as Python compares it: `1 == 1.0 == True`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key<'a> {
+    Int(i64),
+    /// The bits of a number that is no `i64`.
+    Number(u64),
+    Text(&'a str),
+}
+
+impl Key<'_> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "only the value of a whole number is kept"
+    )]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the comparison says whether anything was lost"
+    )]
+    #[expect(clippy::float_cmp, reason = "whole numbers are equal to their integer")]
+    fn number(number: f64) -> Self {
+        let int = number as i64;
+        if int as f64 == number && int.unsigned_abs() < 1 << 53 {
+            Self::Int(int)
+        } else {
+            Self::Number(number.to_bits())
+        }
+    }
+}
 
 /// `classes_`, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +112,38 @@ impl Labels {
             Self::Bool(labels) => labels.len(),
             Self::Float(labels) => labels.len(),
             Self::Text(labels) => labels.len(),
+        }
+    }
+
+    /// Where each label is in `all`; `None` when one is not there.
+    pub(super) fn positions_in(&self, all: &Self) -> Option<Vec<usize>> {
+        let places: BTreeMap<Key<'_>, usize> = (0..all.len()).rev().map(|index| (all.key(index), index)).collect();
+        (0..self.len())
+            .map(|index| places.get(&self.key(index)).copied())
+            .collect()
+    }
+
+    /// Where a value of the file is; `None` when it is no label.
+    pub(super) fn position_of(&self, value: View<'_>) -> Option<usize> {
+        let key = match (value.as_str(), value.as_i64(), value.as_f64()) {
+            (Some(text), ..) => Key::Text(text),
+            (None, Some(int), _) => Key::Int(int),
+            (None, None, number) => Key::number(number?),
+        };
+        (0..self.len()).find(|index| self.key(*index) == key)
+    }
+
+    /// Where a whole number is.
+    pub(super) fn position_of_int(&self, value: i64) -> Option<usize> {
+        (0..self.len()).find(|index| self.key(*index) == Key::Int(value))
+    }
+
+    fn key(&self, index: usize) -> Key<'_> {
+        match self {
+            Self::Int(labels) => Key::Int(labels[index]),
+            Self::Bool(labels) => Key::Int(i64::from(labels[index])),
+            Self::Float(labels) => Key::number(labels[index]),
+            Self::Text(labels) => Key::Text(&labels[index]),
         }
     }
 
@@ -163,5 +225,21 @@ impl Labels {
             Self::Float(labels) => Arc::new(Float64Array::from_iter_values(indices.iter().map(|i| labels[*i]))),
             Self::Text(labels) => Arc::new(StringArray::from_iter_values(indices.iter().map(|i| &*labels[*i]))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_found_as_python_compares_them() {
+        let all = Labels::Int(vec![-1, 0, 1]);
+        assert_eq!(Labels::Bool(vec![true, false]).positions_in(&all), Some(vec![2, 1]));
+        assert_eq!(Labels::Float(vec![-1.0, 0.5]).positions_in(&all), None);
+        assert_eq!(Labels::Float(vec![-0.0]).positions_in(&all), Some(vec![1]));
+        assert_eq!(Labels::Text(vec!["1".into()]).positions_in(&all), None);
+        let texts = Labels::Text(vec!["no".into(), "yes".into()]);
+        assert_eq!(texts.positions_in(&texts), Some(vec![0, 1]));
     }
 }

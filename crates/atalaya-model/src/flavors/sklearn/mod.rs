@@ -73,9 +73,32 @@ mod svm;
 
 // Trees, and estimators made of others.
 mod boosters;
+mod adaboost;
+mod bagging;
 mod boosting;
+mod calibrated;
+mod chain;
+mod dummy;
+mod elimination;
 mod forest;
+mod hist_boosting;
+mod hist_columns;
+mod hist_tree;
+mod inverse;
+mod isolation;
+mod isotonic;
+mod members;
+mod multioutput;
+mod normal;
+mod one_vs_one;
+mod one_vs_rest;
+mod stacking;
+mod target;
+mod threshold;
 mod tree;
+mod ufunc;
+mod union;
+mod voting;
 mod walk;
 
 pub use error::SklearnError;

@@ -155,7 +155,7 @@ impl Last {
         let (predicts, transforms) = match part.row.what {
             What::Predictor(_) => (true, false),
             What::Transformer(_) => (false, true),
-            What::Both(..) | What::Pipeline | What::Search => (true, true),
+            What::Both(..) | What::Pipeline | What::Delegate => (true, true),
         };
         Ok(Self {
             predictor: predicts
@@ -237,7 +237,7 @@ fn layers<'t>(root: &Part<'t, '_>) -> Result<Vec<Step<'t>>, SklearnError> {
         let part = Part::new(last.view, &last.place)?;
         match part.row.what {
             What::Pipeline => found.extend(steps(&part)?),
-            What::Search => found.push(part.best_estimator()?),
+            What::Delegate => found.push(part.delegate()?),
             _ => {
                 found.push(last);
                 return Ok(found);

@@ -64,6 +64,37 @@ pub(super) fn softmax(row: &mut [f64]) {
     }
 }
 
+/// As [`softmax`], of a row whose numbers do not lie side by side in memory: numpy adds them one after the other.
+pub(super) fn softmax_in_order(row: &mut [f64]) {
+    let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for value in row.iter_mut() {
+        *value = (*value - largest).exp();
+    }
+    let total = row.iter().fold(0.0, |total, value| total + value);
+    for value in row.iter_mut() {
+        *value /= total;
+    }
+}
+
+/// `numpy.logaddexp`.
+pub(super) fn log_add_exp(x: f64, y: f64) -> f64 {
+    #[expect(
+        clippy::float_cmp,
+        reason = "numpy compares for equality, which is how it adds two infinities"
+    )]
+    if x == y {
+        return x + std::f64::consts::LN_2;
+    }
+    let difference = x - y;
+    if difference > 0.0 {
+        x + (-difference).exp().ln_1p()
+    } else if difference <= 0.0 {
+        y + difference.exp().ln_1p()
+    } else {
+        difference
+    }
+}
+
 /// `numpy.exp(row - scipy.special.logsumexp(row))`, in place: the softmax of gradient boosting before scikit-learn 1.4.
 pub(super) fn exp_minus_logsumexp(row: &mut [f64]) {
     let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -135,6 +166,14 @@ mod tests {
         assert_eq!(argmax(&[1.0, 2.0, 2.0]), 1);
         assert_eq!(argmax(&[1.0, f64::NAN, 3.0, f64::NAN]), 1);
         assert_eq!(argmax(&[0.0, -0.0]), 0);
+    }
+
+    #[test]
+    fn logarithms_are_added_as_numpy_does() {
+        assert_eq!(log_add_exp(f64::NEG_INFINITY, -1.5).to_bits(), (-1.5f64).to_bits());
+        assert_eq!(log_add_exp(f64::NEG_INFINITY, f64::NEG_INFINITY), f64::NEG_INFINITY);
+        assert!((log_add_exp(2.0f64.ln(), 3.0f64.ln()) - 5.0f64.ln()).abs() < 1e-15);
+        assert!(log_add_exp(f64::NAN, 0.0).is_nan());
     }
 
     #[test]

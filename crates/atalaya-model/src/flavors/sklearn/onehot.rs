@@ -25,7 +25,7 @@ enum Unknown {
 
 /// The categories of one input column.
 #[derive(Debug, Default)]
-struct Categories {
+pub(super) struct Categories {
     /// Sorted numbers with their index.
     numbers: Vec<(f64, usize)>,
     /// Sorted texts with their index.
@@ -152,7 +152,7 @@ impl OneHot {
                 values,
                 texts.map(|text| match text {
                     Some(text) => categories.text(text),
-                    None => categories.none.or(categories.nan),
+                    None => categories.null(),
                 }),
             );
         }
@@ -197,7 +197,7 @@ impl Transform for OneHot {
 }
 
 impl Categories {
-    fn read(part: &Part<'_, '_>, view: View<'_>) -> Result<Self, SklearnError> {
+    pub(super) fn read(part: &Part<'_, '_>, view: View<'_>) -> Result<Self, SklearnError> {
         let mut read = Self::default();
         if let Some(array) = view.as_array().filter(|_| view.items().is_none()) {
             match (array.floats(), array.strings()) {
@@ -238,12 +238,22 @@ impl Categories {
         self.count += 1;
     }
 
-    fn text(&self, text: &str) -> Option<usize> {
+    /// Where a missing value of a column of text is.
+    pub(super) fn null(&self) -> Option<usize> {
+        self.none.or(self.nan)
+    }
+
+    /// Whether a category stands for a missing number.
+    pub(super) fn missing(&self, index: usize) -> bool {
+        self.nan == Some(index)
+    }
+
+    pub(super) fn text(&self, text: &str) -> Option<usize> {
         let at = self.texts.binary_search_by(|(known, _)| (**known).cmp(text)).ok()?;
         Some(self.texts[at].1)
     }
 
-    fn number(&self, number: f64) -> Option<usize> {
+    pub(super) fn number(&self, number: f64) -> Option<usize> {
         if number.is_nan() {
             return self.nan.or(self.none);
         }

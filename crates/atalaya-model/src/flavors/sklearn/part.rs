@@ -115,11 +115,17 @@ impl<'t, 'p> Part<'t, 'p> {
         }
     }
 
-    /// The estimator that a search found.
-    pub(super) fn best_estimator(&self) -> Result<Step<'t>, SklearnError> {
+    /// The estimator whose answer is that of a [`super::row::What::Delegate`].
+    pub(super) fn delegate(&self) -> Result<Step<'t>, SklearnError> {
+        let (attribute, what) = match self.name {
+            "FrozenEstimator" => ("estimator", "frozen estimator"),
+            "SelfTrainingClassifier" if self.view.attr("estimator_").is_some() => ("estimator_", "estimator"),
+            "SelfTrainingClassifier" => ("base_estimator_", "estimator"),
+            _ => ("best_estimator_", "best estimator"),
+        };
         Ok(Step {
-            view: self.field("best_estimator_")?,
-            place: format!("{}, best estimator", self.place),
+            view: self.field(attribute)?,
+            place: format!("{}, {what}", self.place),
         })
     }
 

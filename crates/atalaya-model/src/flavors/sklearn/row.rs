@@ -31,8 +31,8 @@ pub(super) enum What {
     Both(CompileTransformer, CompilePredictor),
     /// Steps, one after the other.
     Pipeline,
-    /// Every search, whose answer is that of `best_estimator_`.
-    Search,
+    /// Every search, and whatever else answers as the estimator inside does.
+    Delegate,
 }
 
 /// How near the answers are to Python's, for the documentation.
@@ -132,7 +132,7 @@ pub fn support() -> Vec<Support> {
             What::Transformer(_) => "transforms",
             What::Predictor(_) => "predicts",
             What::Both(..) => "transforms, predicts",
-            What::Pipeline | What::Search => "transforms, predicts, as its members do",
+            What::Pipeline | What::Delegate => "transforms, predicts, as its members do",
         },
         parity: row.parity.text(),
     };
