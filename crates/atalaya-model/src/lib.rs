@@ -5,6 +5,7 @@
 pub mod ensemble;
 pub mod files;
 pub mod flavors;
+pub mod inspect;
 pub mod load;
 pub mod manifest;
 pub mod object;
@@ -14,6 +15,7 @@ pub mod signature;
 
 pub use files::{FilesError, ModelFiles};
 pub use flavors::{FLAVORS, Flavor};
+pub use inspect::{Inspection, Outline, OutlinePart, Verdict, inspect};
 pub use load::{LoadError, LoadedModel, load};
 pub use manifest::{FlavorConfig, Manifest, ManifestError};
 pub use predictor::{Method, PredictError, Predictions, Predictor};

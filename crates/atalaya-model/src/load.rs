@@ -103,6 +103,8 @@ pub struct PassedOver {
     pub flavor: String,
     /// Why it was not taken.
     pub reason: String,
+    /// Whether there is native code for the flavor, which looked into the model.
+    pub tried: bool,
     /// Whether it was refused as damaged or hostile, rather than as unknown.
     pub refused: bool,
 }
@@ -159,6 +161,7 @@ pub fn load_with(files: &ModelFiles, flavors: &[&dyn Flavor]) -> Result<LoadedMo
             Err((reason, refused)) => passed_over.push(PassedOver {
                 flavor: name.to_owned(),
                 reason,
+                tried: manifest.flavor(name).is_some(),
                 refused,
             }),
         }
@@ -171,6 +174,7 @@ pub fn load_with(files: &ModelFiles, flavors: &[&dyn Flavor]) -> Result<LoadedMo
         passed_over.push(PassedOver {
             flavor: name.to_owned(),
             reason,
+            tried: false,
             refused: false,
         });
     }

@@ -93,6 +93,19 @@ pub(crate) enum Model {
     Register(Register),
     /// List registered models and their versions
     List(List),
+    /// Show what a model holds and how it would run, without running anything of it
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Inspect {
+    /// A model folder, models:/NAME/VERSION or models:/NAME@ALIAS
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) home: HomeArg,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Args)]

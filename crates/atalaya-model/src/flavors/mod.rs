@@ -7,6 +7,7 @@ pub mod xgboost;
 use std::sync::Arc;
 
 use crate::files::ModelFiles;
+use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
 use crate::predictor::Predictor;
@@ -25,6 +26,12 @@ pub trait Flavor: Send + Sync {
     /// [`LoadError::Unsupported`] when something on the predict path is not understood (the text names the class),
     /// [`LoadError::Malformed`] when the file is damaged or hostile, [`LoadError::FileMissing`] when it is not there.
     fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError>;
+
+    /// What the model's file holds, for people; read by the reader that [`Flavor::load`] uses.
+    ///
+    /// # Errors
+    /// As [`Flavor::load`], when the file cannot be read at all.
+    fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError>;
 }
 
 /// Every flavor that runs natively, in the order in which a model that has several is tried.

@@ -9,6 +9,7 @@ mod npy;
 mod numpy;
 mod pickle;
 mod skops;
+mod survey;
 mod tree;
 mod view;
 
@@ -18,5 +19,6 @@ pub use npy::read_npy;
 pub use numpy::{Array, Dtype, Elements, Field, Scalar};
 pub use pickle::read_pickle;
 pub use skops::read_skops;
+pub use survey::{SURVEY_GLOBALS_MAX, Survey};
 pub use tree::{GlobalName, Node, NodeId, Object, Tree};
 pub use view::View;

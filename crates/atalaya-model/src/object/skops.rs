@@ -13,6 +13,7 @@ use super::json::Json;
 use super::limits::MAX_FILE_BYTES;
 use super::npy::read_npy;
 use super::numpy::{Array, Dtype};
+use super::survey::Origin;
 use super::tree::{Builder, GlobalName, Node, NodeId, Tree};
 
 /// Newest protocol of skops that is read (skops 0.10 to 0.16 write 2).
@@ -32,6 +33,33 @@ const SPARSE_MEMBERS: [(&str, &str); 4] = [
     ("indptr.npy", "indptr"),
     ("indices.npy", "indices"),
     ("data.npy", "data"),
+/// Every loader that skops has.
+static LOADERS: &[&str] = &[
+    "ObjectNode",
+    "TreeNode",
+    "LossNode",
+    "DictNode",
+    "ListNode",
+    "TupleNode",
+    "SetNode",
+    "JsonNode",
+    "NdArrayNode",
+    "DTypeNode",
+    "TypeNode",
+    "FunctionNode",
+    "DefaultDictNode",
+    "BytesNode",
+    "BytearrayNode",
+    "CachedNode",
+    "MethodNode",
+    "PartialNode",
+    "OperatorFuncNode",
+    "ConstructorFromReduceNode",
+    "SliceNode",
+    "SparseMatrixNode",
+    "MaskedArrayNode",
+    "RandomStateNode",
+    "RandomGeneratorNode",
 ];
 
 /// Reads a skops archive as data.
@@ -68,18 +96,24 @@ pub fn read_skops(bytes: &[u8]) -> Result<Tree<'_>, ObjectError> {
         builder,
         known: HashMap::new(),
         nodes_read: 0,
+        loaders: Vec::new(),
     };
     let text = reader.member("schema.json")?;
     let schema = Json::parse(&text, &mut reader.builder.budget);
     let Some(schema) = schema else {
         return reader.error("`schema.json` is not JSON within the limits");
     };
-    match schema.get("protocol") {
-        Some(Json::Int(0..=MAX_PROTOCOL)) => {}
+    let protocol = match schema.get("protocol") {
+        Some(Json::Int(protocol @ 0..=MAX_PROTOCOL)) => u8::try_from(*protocol).unwrap_or(u8::MAX),
         _ => return reader.error("a protocol that is not known"),
-    }
+    };
     let root = reader.read(&schema)?;
-    Ok(reader.builder.finish(root))
+    let origin = Origin {
+        container: "skops",
+        protocol,
+        instructions: reader.loaders,
+    };
+    Ok(reader.builder.finish(root, origin))
 }
 
 /// The bytes of a member, with its real size checked against the limits while it inflates.
@@ -120,6 +154,8 @@ struct Reader<'a> {
     /// Python addresses of the objects read so far: equal ones are the same object.
     known: HashMap<i64, NodeId>,
     nodes_read: usize,
+    /// How often each loader was met.
+    loaders: Vec<(&'static str, u64)>,
 }
 
 impl Reader<'_> {
@@ -152,12 +188,21 @@ impl Reader<'_> {
         let Some(loader) = node.get("__loader__").and_then(Json::as_str) else {
             return self.error("a node without a loader");
         };
+        self.count(loader);
         let made = self.load(loader, node)?;
         if let Some(id) = id {
             self.builder.budget.charge(4 * size_of::<(i64, NodeId)>())?;
             self.known.insert(id, made);
         }
         Ok(made)
+    }
+
+    fn count(&mut self, loader: &str) {
+        if let Some((_, count)) = self.loaders.iter_mut().find(|(known, _)| *known == loader) {
+            *count += 1;
+        } else if let Some(known) = LOADERS.iter().find(|known| **known == loader) {
+            self.loaders.push((known, 1));
+        }
     }
 
     fn load(&mut self, loader: &str, node: &Json) -> Result<NodeId, ObjectError> {

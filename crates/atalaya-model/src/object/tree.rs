@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::error::ObjectError;
 use super::limits::{Budget, MAX_NODES};
 use super::numpy::{Array, Dtype};
+use super::survey::Origin;
 use super::view::View;
 
 /// A serialised object as data. Borrows text and array bytes from the file where it can.
@@ -14,6 +15,7 @@ use super::view::View;
 pub struct Tree<'a> {
     nodes: Vec<Node<'a>>,
     root: NodeId,
+    origin: Origin,
 }
 
 /// A value of one [`Tree`].
@@ -108,6 +110,15 @@ impl<'a> Tree<'a> {
     pub(super) fn node(&self, id: NodeId) -> &Node<'a> {
         &self.nodes[id.0 as usize]
     }
+
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Every value, in the order in which the reader made them.
+    pub(super) fn views(&self) -> impl Iterator<Item = View<'_>> {
+        (0..).take(self.nodes.len()).map(|id| self.view(NodeId(id)))
+    }
 }
 
 /// A tree that is being read.
@@ -183,10 +194,11 @@ impl<'a> Builder<'a> {
         &mut self.nodes[id.0 as usize]
     }
 
-    pub(super) fn finish(self, root: NodeId) -> Tree<'a> {
+    pub(super) fn finish(self, root: NodeId, origin: Origin) -> Tree<'a> {
         Tree {
             nodes: self.nodes,
             root,
+            origin,
         }
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::{Float64Array, RecordBatch};
 use atalaya_model::load::{PassedOver, load_with};
-use atalaya_model::{Flavor, LoadError, Manifest, ModelFiles, PredictError, Predictions, Predictor, Signature, load};
+use atalaya_model::{
+    Flavor, LoadError, Manifest, ModelFiles, Outline, PredictError, Predictions, Predictor, Signature, load,
+};
 
 /// A flavor whose file says what becomes of it; a file format of its own, as good as any.
 struct Spoken(&'static str);
@@ -47,6 +49,16 @@ impl Flavor for Spoken {
             }),
         }
     }
+
+    fn outline(&self, _: &Manifest, _: &ModelFiles) -> Result<Outline, LoadError> {
+        Ok(Outline {
+            file: "first".to_owned(),
+            bytes: 4,
+            format: "spoken".to_owned(),
+            survey: None,
+            parts: Vec::new(),
+        })
+    }
 }
 
 fn files(first: &str, second: &str) -> ModelFiles {
@@ -73,16 +85,17 @@ fn every_flavor_that_is_passed_over_is_explained() {
     let LoadError::NoFlavor { passed_over } = &error else {
         panic!("{error:?}")
     };
-    let over = |flavor: &str, reason: &str, refused| PassedOver {
+    let over = |flavor: &str, reason: &str, tried, refused| PassedOver {
         flavor: flavor.to_owned(),
         reason: reason.to_owned(),
+        tried,
         refused,
     };
     let wanted = [
-        over("zero", "`MLmodel` does not name it", false),
-        over("one", "class a.B is user code", false),
-        over("two", "it is damaged", true),
-        over("python_function", "there is no native loader for it", false),
+        over("zero", "`MLmodel` does not name it", false, false),
+        over("one", "class a.B is user code", true, false),
+        over("two", "it is damaged", true, true),
+        over("python_function", "there is no native loader for it", false, false),
     ];
     assert_eq!(passed_over, &wanted);
     assert_eq!(

@@ -4,6 +4,7 @@
 mod bad_requests;
 mod diabetes;
 mod hostile;
+mod inspect;
 mod load;
 mod manifest;
 mod numbers;

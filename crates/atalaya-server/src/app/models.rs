@@ -122,21 +122,31 @@ impl App {
     /// # Errors
     /// As there.
     pub async fn load_version(&self, version: &ModelVersion) -> Result<Arc<LoadedModel>, ModelError> {
-        let label = format!("{}/{}", version.name, version.version);
         if version.status != VersionStatus::Ready {
-            return Err(ModelError::NotReady(label));
+            return Err(ModelError::NotReady(format!("{}/{}", version.name, version.version)));
         }
         let digest = &version.artifact_digest;
         if let Some(loaded) = self.0.models.lookup(digest) {
             return Ok(loaded);
         }
-        let stored: Digest = digest.parse().map_err(|_| ModelError::NotReady(label.clone()))?;
-        let files = self.artifacts().read_all(&stored).await.map_err(StoreError::from)?;
-        let pairs = files.into_iter().map(|(path, bytes)| (path.as_str().to_owned(), bytes));
-        let files = ModelFiles::from_pairs(pairs).map_err(|_| ModelError::Files(label))?;
-        let loaded = Arc::new(load(files).await?);
+        let loaded = Arc::new(load(self.version_files(version).await?).await?);
         self.0.models.keep(digest, &loaded);
         Ok(loaded)
+    }
+
+    /// The files of a registered version.
+    ///
+    /// # Errors
+    /// [`ModelError`] when they cannot be read from the artifact store, or are none of a model.
+    pub async fn version_files(&self, version: &ModelVersion) -> Result<ModelFiles, ModelError> {
+        let label = format!("{}/{}", version.name, version.version);
+        let stored: Digest = match version.artifact_digest.parse() {
+            Ok(digest) => digest,
+            Err(_) => return Err(ModelError::NotReady(label)),
+        };
+        let files = self.artifacts().read_all(&stored).await.map_err(StoreError::from)?;
+        let pairs = files.into_iter().map(|(path, bytes)| (path.as_str().to_owned(), bytes));
+        ModelFiles::from_pairs(pairs).map_err(|_| ModelError::Files(label))
     }
 }
 

@@ -35,6 +35,7 @@ mod estimator;
 mod labels;
 mod model;
 mod numeric;
+mod outline;
 mod part;
 mod pipeline;
 mod precision;
@@ -109,9 +110,10 @@ use std::sync::Arc;
 
 use crate::files::ModelFiles;
 use crate::flavors::Flavor;
+use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
-use crate::object::{read_pickle, read_skops};
+use crate::object::{Tree, read_pickle, read_skops};
 use crate::predictor::Predictor;
 
 /// What error texts call the outermost estimator.
@@ -129,6 +131,12 @@ impl Flavor for Sklearn {
     fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError> {
         Ok(Arc::new(load(manifest, files)?))
     }
+
+    fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
+        let (path, bytes) = file(manifest, files)?;
+        let tree = read(manifest, path, bytes)?;
+        Ok(outline::outline(&tree, path, bytes.len()))
+    }
 }
 
 /// As [`Flavor::load`], for whoever needs [`SklearnModel`] itself.
@@ -136,6 +144,13 @@ impl Flavor for Sklearn {
 /// # Errors
 /// As [`Flavor::load`].
 pub fn load(manifest: &Manifest, files: &ModelFiles) -> Result<SklearnModel, LoadError> {
+    let (path, bytes) = file(manifest, files)?;
+    let tree = read(manifest, path, bytes)?;
+    Ok(SklearnModel::compile(&tree, manifest, bytes.len())?)
+}
+
+/// Path and bytes of the estimator's file.
+fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &'a [u8]), LoadError> {
     let config = manifest.flavor("sklearn");
     let path = config
         .and_then(|config| config.get("pickled_model"))
@@ -143,6 +158,11 @@ pub fn load(manifest: &Manifest, files: &ModelFiles) -> Result<SklearnModel, Loa
     let bytes = files
         .read(path)
         .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
+    Ok((path, bytes))
+}
+
+fn read<'a>(manifest: &Manifest, path: &str, bytes: &'a [u8]) -> Result<Tree<'a>, LoadError> {
+    let config = manifest.flavor("sklearn");
     let format = config.and_then(|config| config.get("serialization_format"));
     let skops = bytes.starts_with(b"PK\x03\x04");
     // Content decides; a name or a declaration that disagrees with it is not to be trusted with either reader.
@@ -152,5 +172,5 @@ pub fn load(manifest: &Manifest, files: &ModelFiles) -> Result<SklearnModel, Loa
         });
     }
     let tree = if skops { read_skops(bytes) } else { read_pickle(bytes) }.map_err(SklearnError::from)?;
-    Ok(SklearnModel::compile(&tree, manifest, bytes.len())?)
+    Ok(tree)
 }

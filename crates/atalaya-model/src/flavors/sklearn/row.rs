@@ -101,6 +101,11 @@ impl Row {
         Self::new(module, name, parity, What::Both(transformer, predictor))
     }
 
+    /// How near its answers are to Python's.
+    pub(super) fn parity_text(&self) -> &'static str {
+        self.parity.text()
+    }
+
     /// The row of an instance's class, when there is native code for it.
     pub(super) fn of(view: View<'_>) -> Option<&'static Self> {
         view.as_object()?;

@@ -3,6 +3,7 @@
 
 mod construct;
 mod input;
+mod opcodes;
 mod text;
 
 use std::borrow::Cow;
@@ -10,8 +11,10 @@ use std::collections::HashMap;
 
 use super::error::ObjectError;
 use super::limits::MAX_NODES;
+use super::survey::Origin;
 use super::tree::{Builder, GlobalName, Node, NodeId, Tree};
 use input::Input;
+use opcodes::Tally;
 
 /// Newest protocol that is read.
 const MAX_PROTOCOL: u8 = 5;
@@ -29,9 +32,12 @@ pub fn read_pickle(bytes: &[u8]) -> Result<Tree<'_>, ObjectError> {
         marks: Vec::new(),
         memo: Vec::new(),
         sparse_memo: HashMap::new(),
+        tally: Tally::new(),
+        protocol: 0,
     };
     let root = loop {
         let opcode = machine.input.opcode()?;
+        machine.tally.count(opcode);
         if opcode == b'.' {
             break machine.pop()?;
         }
@@ -43,7 +49,12 @@ pub fn read_pickle(bytes: &[u8]) -> Result<Tree<'_>, ObjectError> {
     if !machine.input.at_end() {
         return Err(machine.input.error("bytes follow the end"));
     }
-    Ok(machine.builder.finish(root))
+    let origin = Origin {
+        container: "pickle",
+        protocol: machine.protocol,
+        instructions: machine.tally.named(),
+    };
+    Ok(machine.builder.finish(root, origin))
 }
 
 /// The state of a pickle being read. `stack[marks.last()..]` is what Python calls the current stack.
@@ -56,6 +67,9 @@ struct Machine<'a> {
     memo: Vec<NodeId>,
     /// Slots of files that number them otherwise.
     sparse_memo: HashMap<u32, NodeId>,
+    tally: Tally,
+    /// The one last declared.
+    protocol: u8,
 }
 
 type Step = Result<(), ObjectError>;
@@ -71,8 +85,13 @@ impl<'a> Machine<'a> {
         }
         match opcode {
             // PROTO, FRAME
-            0x80 if self.input.u8()? > MAX_PROTOCOL => self.error("a protocol that does not exist yet"),
-            0x80 => Ok(()),
+            0x80 => {
+                self.protocol = self.input.u8()?;
+                if self.protocol > MAX_PROTOCOL {
+                    return self.error("a protocol that does not exist yet");
+                }
+                Ok(())
+            }
             0x95 => self.input.frame(),
             // STACK_GLOBAL, REDUCE, NEWOBJ, NEWOBJ_EX, BUILD
             0x93 => self.stack_global(),

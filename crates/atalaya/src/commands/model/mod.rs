@@ -1,4 +1,6 @@
-//! `atalaya model`: registering model folders and listing what is registered.
+//! `atalaya model`: registering model folders, listing what is registered, looking into a model.
+
+mod inspect;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ pub(crate) async fn run(model: Model) -> anyhow::Result<ExitCode> {
     match model {
         Model::Register(register) => register_folder(register).await,
         Model::List(list) => list_models(list).await,
+        Model::Inspect(args) => inspect::run(args).await,
     }
 }
 
