@@ -33,6 +33,8 @@ const SPARSE_MEMBERS: [(&str, &str); 4] = [
     ("indptr.npy", "indptr"),
     ("indices.npy", "indices"),
     ("data.npy", "data"),
+];
+
 /// Every loader that skops has.
 static LOADERS: &[&str] = &[
     "ObjectNode",

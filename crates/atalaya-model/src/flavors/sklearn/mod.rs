@@ -73,9 +73,9 @@ mod posterior;
 mod svm;
 
 // Trees, and estimators made of others.
-mod boosters;
 mod adaboost;
 mod bagging;
+mod boosters;
 mod boosting;
 mod calibrated;
 mod chain;

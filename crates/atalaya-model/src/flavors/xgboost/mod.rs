@@ -12,12 +12,12 @@
 mod booster;
 mod categories;
 mod compiled;
-
 mod error;
 mod input;
 mod json;
 mod model;
 mod objective;
+mod outline;
 mod trees;
 mod ubjson;
 mod value;
@@ -38,6 +38,7 @@ use self::model::Class;
 use self::value::Value;
 use crate::files::ModelFiles;
 use crate::flavors::Flavor;
+use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
 use crate::predictor::{Method, Predictor};
@@ -59,13 +60,8 @@ impl Flavor for Xgboost {
     }
 
     fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError> {
-        let config = manifest.flavor(self.name());
-        let get = |key| config.and_then(|config| config.get(key));
-        let path = get("data").unwrap_or(DEFAULT_PATH);
-        let bytes = files
-            .read(path)
-            .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
-        let name = get("model_class").unwrap_or(DEFAULT_CLASS);
+        let (_, bytes) = file(manifest, files)?;
+        let name = class_name(manifest);
         let Some(class) = Class::named(name) else {
             return Err(unsupported(
                 "the model",
@@ -75,6 +71,30 @@ impl Flavor for Xgboost {
         };
         Ok(Arc::new(load(manifest, bytes, class)?))
     }
+
+    fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
+        let (path, bytes) = file(manifest, files)?;
+        let root = read(bytes)?;
+        let booster = Booster::parse(&root)?;
+        Ok(outline::outline(&booster, class_name(manifest), path, bytes))
+    }
+}
+
+fn config<'a>(manifest: &'a Manifest, key: &str) -> Option<&'a str> {
+    manifest.flavor("xgboost").and_then(|config| config.get(key))
+}
+
+fn class_name(manifest: &Manifest) -> &str {
+    config(manifest, "model_class").unwrap_or(DEFAULT_CLASS)
+}
+
+/// Path and bytes of the Booster's file.
+fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &'a [u8]), LoadError> {
+    let path = config(manifest, "data").unwrap_or(DEFAULT_PATH);
+    let bytes = files
+        .read(path)
+        .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
+    Ok((path, bytes))
 }
 
 fn unsupported(place: &str, what: impl Into<String>) -> XgboostError {
