@@ -210,7 +210,9 @@ impl Column {
     fn dictionary(&self, array: &ArrayRef) -> Result<Vec<f32>, PredictError> {
         let dictionary = array.as_any_dictionary();
         let keys = arrow_array::make_array(dictionary.keys().to_data());
-        let keys = singles(&keys).ok_or_else(|| self.expected("a dictionary"))?.into_owned();
+        let keys = singles(&keys)
+            .ok_or_else(|| self.expected("a dictionary"))?
+            .into_owned();
         if self.categories == Categories::Codes {
             return Ok(keys);
         }
@@ -225,7 +227,10 @@ impl Column {
         {
             // Categories in the order of the training data have its codes, also those whose texts the file lacks.
             let mut each = texts.iter().enumerate();
-            let same = each.all(|(code, text)| text.and_then(|text| known.code(text)).is_none_or(|own| own == code_of(code)));
+            let same = each.all(|(code, text)| {
+                text.and_then(|text| known.code(text))
+                    .is_none_or(|own| own == code_of(code))
+            });
             return if same { Ok(keys) } else { Err(self.cut_off()) };
         }
         // Of each category alone, since one that no row has may be unknown.
