@@ -99,14 +99,15 @@ impl XgbModel {
             }
             Block::Numbers(_) | Block::Columns { .. } => {
                 let matrix = x.numbers(&self.names)?;
-                let column = |at| {
-                    matrix
-                        .values
-                        .iter()
-                        .skip(at)
-                        .step_by(matrix.columns)
-                        .map(|x| single(*x))
+                // Here zeros stand for what a sparse matrix does not store.
+                let read = |x: &f64| {
+                    if matrix.sparse && *x == 0.0 {
+                        f32::NAN
+                    } else {
+                        single(*x)
+                    }
                 };
+                let column = |at| matrix.values.iter().skip(at).step_by(matrix.columns).map(read);
                 (0..matrix.columns).map(|at| column(at).collect()).collect()
             }
         };

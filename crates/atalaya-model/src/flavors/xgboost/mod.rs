@@ -1,13 +1,13 @@
 //! The `xgboost` flavor: Boosters read from UBJSON or JSON as data, checked, compiled, and run with XGBoost's own float32
 //! arithmetic.
 //!
-//! A file is read into a tree of values ([`value`], by [`json`] or [`ubjson`]), that into what every Booster has
-//! ([`booster`]), and that into sums ([`compiled`], with [`trees`] compiled by [`crate::ensemble`]). `model_class` of `MLmodel`
-//! decides what is made of the sums ([`model`]): `Booster.predict` and the scikit-learn interface differ in the rounds that
-//! they use, in how `dart` rounds, and in what they give.
+//! A file is read into a tree of values (`value`, by `json` or `ubjson`), that into what every Booster has (`booster`), and
+//! that into sums (`compiled`, with trees compiled by [`crate::ensemble`]). `model_class` of `MLmodel` decides what is made
+//! of the sums (`model`): `Booster.predict` and the scikit-learn interface differ in the rounds that they use, in how `dart`
+//! rounds, and in what they give.
 //!
-//! Objectives and versions: XGBoost 1.3 to 3.2, whose arithmetic is one; a file of a later version is taken when it has
-//! nothing unknown in it. The binary format of before is another executor's.
+//! Answers were compared with XGBoost 1.7, 2.0, 2.1 and 3.2, which calculate alike; a file of another version is taken when
+//! nothing unknown is in it. The binary format from before JSON is another executor's.
 
 mod booster;
 mod categories;
