@@ -195,8 +195,9 @@ pub(super) fn call_evaluated<E: Estimator + ?Sized>(
 
 /// `numpy.log` of every number.
 fn logarithms(mut output: Output) -> Output {
+    let precision = super::precision::Precision::of(output.single);
     if let Values::Floats(values) = &mut output.values {
-        values.iter_mut().for_each(|p| *p = p.ln());
+        values.iter_mut().for_each(|p| *p = precision.ln(*p));
     }
     output
 }

@@ -124,7 +124,7 @@ impl Labels {
     }
 
     /// Where a value of the file is; `None` when it is no label.
-    pub(super) fn position_of(&self, value: View<'_>) -> Option<usize> {
+    pub(super) fn position(&self, value: View<'_>) -> Option<usize> {
         let key = match (value.as_str(), value.as_i64(), value.as_f64()) {
             (Some(text), ..) => Key::Text(text),
             (None, Some(int), _) => Key::Int(int),

@@ -1,13 +1,14 @@
-//! Linear models: `X @ coef_.T + intercept_`, and what logistic regression makes of it.
+//! Linear models: `X @ coef_.T + intercept_`, and the regressors that answer just that.
 
 use super::block::{Block, Matrix, Names};
 use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::estimator::{Estimator, Evaluation, Output, Wanted};
-use super::labels::Labels;
-use super::numeric::{argmax, dot, dot_alone, dot_sparse, expit, softmax, sum};
+use super::numeric::{dot, dot_alone, dot_sparse, round_to_f32};
 use super::part::Part;
+use super::precision::Precision;
 use super::sparse::Sparse;
+use super::weights::Weights;
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
 
@@ -18,13 +19,40 @@ pub(super) struct Linear {
     /// `outputs × columns`.
     weights: Vec<f64>,
     intercepts: Vec<f64>,
-    outputs: usize,
+    pub(super) outputs: usize,
     /// Whether the model was fitted in float32; then float32 input is not widened.
     single: bool,
+    /// Whether the intercepts are doubles although the weights are float32, as without `fit_intercept`.
+    wide_intercepts: bool,
+}
+
+/// `rows × outputs`.
+#[derive(Debug)]
+pub(super) struct Scores {
+    pub(super) values: Vec<f64>,
+    /// What Python has them in.
+    pub(super) precision: Precision,
+}
+
+impl Scores {
+    /// As the answer: a number per row, or `width` of them.
+    pub(super) fn output(self, width: Option<usize>) -> Output {
+        self.precision.output(self.values, width)
+    }
 }
 
 impl Linear {
     pub(super) fn compile(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Self, SklearnError> {
+        Self::with_intercept(compiler, part, names, "intercept_")
+    }
+
+    /// As [`Linear::compile`], with the intercepts in another attribute.
+    pub(super) fn with_intercept(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        names: &Names,
+        intercept_name: &str,
+    ) -> Result<Self, SklearnError> {
         let columns = names.len();
         part.check_width(columns)?;
         let coefficients = part.field("coef_")?;
@@ -38,16 +66,18 @@ impl Linear {
             [outputs, width] if width == columns && outputs > 0 => outputs,
             _ => return part.content("attribute `coef_` does not have one weight per column"),
         };
-        let intercept = part.field("intercept_")?;
+        let intercept = part.field(intercept_name)?;
         let mut intercepts = match intercept.as_f64() {
             Some(one) => vec![one],
-            None => part.floats(compiler, "intercept_")?,
+            None => part.floats(compiler, intercept_name)?,
         };
         if intercepts.len() == 1 {
             intercepts.resize(outputs, intercepts[0]);
         }
         if intercepts.len() != outputs {
-            return part.content("attribute `intercept_` does not have one number per output");
+            return part.content(format!(
+                "attribute `{intercept_name}` does not have one number per output"
+            ));
         }
         let single = coefficients.as_array().is_some_and(|array| array.is_f32());
         Ok(Self {
@@ -56,15 +86,40 @@ impl Linear {
             intercepts,
             outputs,
             single,
+            wide_intercepts: intercept.as_array().is_some_and(|array| !array.is_f32()),
         })
     }
 
-    /// `rows × outputs`.
-    fn scores(&self, x: &Block) -> Result<Vec<f64>, PredictError> {
-        match x {
-            Block::Sparse(x) => self.sparse_scores(x),
-            Block::Numbers(_) | Block::Columns { .. } => self.dense_scores(&*x.numbers(&self.names)?),
+    /// Of weights that were computed from attributes, a row per output, in double.
+    pub(super) fn new(names: &Names, weights: Weights, intercepts: Vec<f64>) -> Self {
+        Self {
+            names: Names::clone(names),
+            outputs: weights.rows,
+            weights: weights.values,
+            intercepts,
+            single: false,
+            wide_intercepts: false,
         }
+    }
+
+    /// The intercepts with the other sign: `SGDOneClassSVM` subtracts its offset.
+    pub(super) fn with_negated_intercepts(mut self) -> Self {
+        self.intercepts
+            .iter_mut()
+            .for_each(|intercept| *intercept = -*intercept);
+        self
+    }
+
+    pub(super) fn scores(&self, x: &Block) -> Result<Scores, PredictError> {
+        let (values, single) = match x {
+            Block::Sparse(x) => (self.sparse_scores(x)?, x.single),
+            Block::Numbers(_) | Block::Columns { .. } => {
+                let x = x.numbers(&self.names)?;
+                (self.dense_scores(&x)?, x.single)
+            }
+        };
+        let precision = Precision::of(single && self.single && !self.wide_intercepts);
+        Ok(Scores { values, precision })
     }
 
     fn dense_scores(&self, x: &Matrix) -> Result<Vec<f64>, PredictError> {
@@ -72,10 +127,17 @@ impl Linear {
         let columns = x.columns.max(1);
         let mut scores = Vec::with_capacity(x.rows * self.outputs);
         let single = self.single && x.single;
+        let round = |score: f64| {
+            if self.wide_intercepts {
+                score
+            } else {
+                round_to_f32(score)
+            }
+        };
         for row in x.values.chunks_exact(columns) {
             for (weights, intercept) in self.weights.chunks_exact(columns).zip(&self.intercepts) {
                 scores.push(match (single, x.sparse) {
-                    (true, _) => dot_single(row, weights, *intercept),
+                    (true, _) => round(dot_single(row, weights) + intercept),
                     (false, true) => dot_sparse(row, weights) + intercept,
                     (false, false) if self.outputs == 1 => dot_alone(row, weights) + intercept,
                     (false, false) => dot(row, weights) + intercept,
@@ -95,9 +157,12 @@ impl Linear {
             for (weights, intercept) in self.weights.chunks_exact(columns).zip(&self.intercepts) {
                 let entries = indices.iter().zip(values).map(|(j, x)| (*x, weights[*j as usize]));
                 scores.push(if single {
-                    let round = super::numeric::round_to_f32;
-                    let product = entries.fold(0.0, |total, (x, w)| round(total + round(x * w)));
-                    round(product + intercept)
+                    let product = entries.fold(0.0, |total, (x, w)| round_to_f32(total + round_to_f32(x * w)));
+                    if self.wide_intercepts {
+                        product + intercept
+                    } else {
+                        round_to_f32(product + intercept)
+                    }
                 } else {
                     entries.fold(0.0, |total, (x, w)| total + x * w) + intercept
                 });
@@ -107,17 +172,10 @@ impl Linear {
     }
 }
 
-/// The same in float32.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "inputs, weights and intercept are float32 in Python"
-)]
-fn dot_single(row: &[f64], weights: &[f64], intercept: f64) -> f64 {
-    let product = row
-        .iter()
-        .zip(weights)
-        .fold(0.0f32, |total, (x, w)| (*x as f32).mul_add(*w as f32, total));
-    f64::from(product + intercept as f32)
+/// A row times weights in float32.
+fn dot_single(row: &[f64], weights: &[f64]) -> f64 {
+    let pairs = row.iter().zip(weights);
+    pairs.fold(0.0, |total, (x, w)| Precision::Single.mul_add(*x, *w, total))
 }
 
 /// A linear regressor.
@@ -126,6 +184,8 @@ pub(super) struct LinearRegressor {
     linear: Linear,
     /// Whether `predict` gives a row of outputs, even if only one.
     wide: bool,
+    /// Whether `predict` is the exponential of the scores: the log link of generalised linear models.
+    exponential: bool,
 }
 
 impl LinearRegressor {
@@ -135,11 +195,27 @@ impl LinearRegressor {
         names: &Names,
     ) -> Result<Box<dyn Estimator>, SklearnError> {
         let linear = Linear::compile(compiler, part, names)?;
-        let wide = part
-            .field("coef_")?
-            .as_array()
-            .is_some_and(|array| array.shape.len() == 2);
-        Ok(Box::new(Self { linear, wide }))
+        let coefficients = part.field("coef_")?.as_array();
+        // SGD ravels its answer whatever the shape of its weights.
+        let wide = coefficients.is_some_and(|array| array.shape.len() == 2) && part.row.module != STOCHASTIC;
+        Ok(Box::new(Self {
+            linear,
+            wide,
+            exponential: part.row.module == GENERALIZED && log_link(part)?,
+        }))
+    }
+}
+
+/// The modules of the regressors that differ.
+const STOCHASTIC: &str = "sklearn.linear_model._stochastic_gradient";
+const GENERALIZED: &str = "sklearn.linear_model._glm.glm";
+
+/// Whether the loss that a generalised linear model was fitted with has the log link; the others have the identity.
+fn log_link(part: &Part<'_, '_>) -> Result<bool, SklearnError> {
+    match part.optional("_base_loss").and_then(View::class) {
+        Some((_, "HalfPoissonLoss" | "HalfGammaLoss" | "HalfTweedieLoss")) => Ok(true),
+        Some((_, "HalfSquaredError" | "HalfTweedieLossIdentity")) => Ok(false),
+        _ => part.unsupported("with an unknown `_base_loss`"),
     }
 }
 
@@ -149,129 +225,28 @@ impl Estimator for LinearRegressor {
     }
 
     fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
-        let scores = self.linear.scores(x)?;
-        Ok(Evaluation::of(if self.wide {
-            Output::wide(scores, self.linear.outputs)
-        } else {
-            Output::floats(scores)
-        }))
-    }
-}
-
-/// How scores become probabilities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Link {
-    /// Each class against the rest; two classes have one score.
-    Expit,
-    /// All classes together; two classes have the scores `-d` and `d`.
-    Softmax,
-}
-
-/// `LogisticRegression` and `LogisticRegressionCV`.
-#[derive(Debug)]
-pub(super) struct Logistic {
-    linear: Linear,
-    labels: Labels,
-    link: Link,
-}
-
-impl Logistic {
-    pub(super) fn compile(
-        compiler: &mut Compiler,
-        part: &Part<'_, '_>,
-        names: &Names,
-    ) -> Result<Box<dyn Estimator>, SklearnError> {
-        let linear = Linear::compile(compiler, part, names)?;
-        let labels = Labels::read(compiler, part)?;
-        let classes = labels.len();
-        if linear.outputs != if classes == 2 { 1 } else { classes } || classes < 2 {
-            return part.content("attribute `coef_` does not fit `classes_`");
+        let mut scores = self.linear.scores(x)?;
+        if self.exponential {
+            let precision = scores.precision;
+            scores
+                .values
+                .iter_mut()
+                .for_each(|score| *score = precision.exp(*score));
         }
-        // From 1.8 on there is no one-versus-rest but that of two classes; before, the parameters decide.
-        let one_versus_rest = compiler.version < 8 && {
-            let multi_class = part.view.attr("multi_class").and_then(View::as_str).unwrap_or("auto");
-            let solver = part.view.attr("solver").and_then(View::as_str).unwrap_or("lbfgs");
-            match multi_class {
-                "ovr" | "warn" => true,
-                "auto" | "deprecated" => classes == 2 || matches!(solver, "liblinear" | "newton-cholesky"),
-                _ => false,
-            }
-        };
-        let expit = one_versus_rest || (compiler.version >= 8 && classes == 2);
-        let link = if expit { Link::Expit } else { Link::Softmax };
-        Ok(Box::new(Self { linear, labels, link }))
+        let width = self.wide.then_some(self.linear.outputs);
+        Ok(Evaluation::of(scores.output(width)))
     }
 }
 
-impl Estimator for Logistic {
-    fn methods(&self) -> Vec<Method> {
-        vec![
-            Method::Predict,
-            Method::PredictProba,
-            Method::PredictLogProba,
-            Method::DecisionFunction,
-        ]
-    }
-
-    fn classes(&self) -> &[Labels] {
-        std::slice::from_ref(&self.labels)
-    }
-
-    fn evaluate(&self, x: &Block, wanted: Wanted) -> Result<Evaluation, PredictError> {
-        let scores = self.linear.scores(x)?;
-        let classes = self.labels.len();
-        let labels = if classes == 2 {
-            scores.iter().map(|d| usize::from(*d > 0.0)).collect()
-        } else {
-            scores.chunks_exact(classes).map(argmax).collect()
-        };
-        let probabilities = wanted
-            .probabilities
-            .then(|| Output::wide(self.link.probabilities(&scores, classes), classes));
-        Ok(Evaluation {
-            predict: Output::labels(labels),
-            probabilities,
-            scores: Some(match classes {
-                2 => Output::floats(scores),
-                _ => Output::wide(scores, classes),
-            }),
-        })
-    }
-}
-
-impl Link {
-    /// `rows × classes`; two classes have one score.
-    fn probabilities(self, scores: &[f64], classes: usize) -> Vec<f64> {
-        if classes == 2 {
-            let mut probabilities = Vec::with_capacity(scores.len() * 2);
-            for d in scores {
-                match self {
-                    Self::Expit => {
-                        let p = expit(*d);
-                        probabilities.extend([1.0 - p, p]);
-                    }
-                    Self::Softmax => {
-                        let mut pair = [-d, *d];
-                        softmax(&mut pair);
-                        probabilities.extend(pair);
-                    }
-                }
-            }
-            return probabilities;
-        }
-        let mut probabilities = scores.to_vec();
-        for row in probabilities.chunks_exact_mut(classes) {
-            match self {
-                Self::Softmax => softmax(row),
-                Self::Expit => {
-                    row.iter_mut().for_each(|d| *d = expit(*d));
-                    let total = sum(row);
-                    row.iter_mut().for_each(|p| *p /= total);
-                }
-            }
-        }
-        probabilities
-    }
+/// `RANSACRegressor`: the answer of the estimator that fitted the inliers.
+pub(super) fn consensus(
+    compiler: &mut Compiler,
+    part: &Part<'_, '_>,
+    names: &Names,
+) -> Result<Box<dyn Estimator>, SklearnError> {
+    part.check_width(names.len())?;
+    let place = format!("{}, `estimator_`", part.place);
+    compiler.estimator(part.field("estimator_")?, &place, names)
 }
 
 #[cfg(test)]
@@ -290,6 +265,7 @@ mod tests {
             intercepts: vec![0.1; outputs],
             outputs,
             single: false,
+            wide_intercepts: false,
         }
     }
 
@@ -302,8 +278,8 @@ mod tests {
         for outputs in [1, 2] {
             let linear = linear(outputs);
             let dense = Block::Numbers(sparse.to_dense(&linear.names).unwrap());
-            let scores = linear.scores(&Block::Sparse(sparse.clone())).unwrap();
-            assert_eq!(scores, linear.scores(&dense).unwrap());
+            let scores = linear.scores(&Block::Sparse(sparse.clone())).unwrap().values;
+            assert_eq!(scores, linear.scores(&dense).unwrap().values);
             assert_eq!(scores.len(), 3 * outputs);
             // A row without entries is the intercept.
             assert_eq!(scores[outputs].to_bits(), 0.1f64.to_bits());
@@ -314,7 +290,7 @@ mod tests {
     fn entries_are_multiplied_rounded_and_added_in_their_order() {
         let mut sparse = Sparse::new(4);
         sparse.push([(3, 3.3), (2, 1e-7), (0, 0.1)]);
-        let scores = linear(1).scores(&Block::Sparse(sparse)).unwrap();
+        let scores = linear(1).scores(&Block::Sparse(sparse)).unwrap().values;
         let expected: f64 = ((0.0 + 3.3 * -0.7) + 1e-7 * 1e6) + 0.1 * (1.0 / 3.0);
         assert_eq!(scores[0].to_bits(), (expected + 0.1).to_bits());
     }

@@ -37,20 +37,38 @@ mod model;
 mod numeric;
 mod part;
 mod pipeline;
+mod precision;
 mod row;
 mod sparse;
 mod table;
 mod transform;
+mod weights;
 
 // Transformers.
 mod column_transformer;
+mod factor;
 mod function;
 mod impute;
+mod kernel_pca;
 mod onehot;
+mod projection;
 mod scale;
 
 // Predictors.
+mod bayes;
+mod centroid;
+mod cluster;
+mod discriminant;
+mod distance;
+mod gaussian_process;
 mod linear;
+mod linear_classifier;
+mod mixture;
+mod neighbors;
+mod neural;
+mod pls;
+mod posterior;
+mod svm;
 
 // Trees, and estimators made of others.
 mod adaboost;
@@ -60,6 +78,7 @@ mod calibrated;
 mod chain;
 mod dummy;
 mod elimination;
+mod embedding;
 mod forest;
 mod hist_boosting;
 mod hist_columns;
