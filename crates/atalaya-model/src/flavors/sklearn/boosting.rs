@@ -1,11 +1,12 @@
 //! Gradient boosting: a first guess, plus the learning rate times every tree.
 
-use super::block::{Block, Names};
+use super::block::{Block, Matrix, Names};
 use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::estimator::{Estimator, Evaluation, Output, Wanted};
 use super::labels::Labels;
-use super::numeric::{argmax, exp_minus_logsumexp, expit, logit, softmax, sum};
+use super::members::{Member, member};
+use super::numeric::{argmax, exp_minus_logsumexp, expit, logit, round_to_f32, softmax, sum};
 use super::part::Part;
 use super::tree::{Trees, Values};
 use crate::object::View;
@@ -16,13 +17,27 @@ const COMMON_LOSSES: u32 = 4;
 /// First minor version that clips the first guess at float64's precision instead of float32's.
 const DOUBLE_CLIP: u32 = 8;
 
+/// The first guess.
+enum Start {
+    /// The same for every row: one number per output.
+    Fixed(Vec<f64>),
+    /// What a model of the user's predicts.
+    Model(Member),
+    /// What a classifier of the user's says, as raw scores of so many classes.
+    Classifier {
+        member: Member,
+        exponential: bool,
+        version: u32,
+        classes: usize,
+    },
+}
+
 /// What regressors and classifiers share.
-#[derive(Debug)]
 struct Stages {
     names: Names,
     trees: Trees,
-    /// The first guess, one per output.
-    start: Vec<f64>,
+    start: Start,
+    outputs: usize,
 }
 
 impl Stages {
@@ -30,13 +45,14 @@ impl Stages {
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
         names: &Names,
-        start: Vec<f64>,
+        start: Start,
+        outputs: usize,
     ) -> Result<Self, SklearnError> {
         part.check_width(names.len())?;
         let rate = part.number("learning_rate")?;
         let estimators = part.field("estimators_")?;
         let shape = estimators.as_array().map_or(&[][..], |array| &array.shape);
-        if shape.len() != 2 || shape[1] != start.len() {
+        if shape.len() != 2 || shape[1] != outputs {
             return part.content("attribute `estimators_` does not have one tree per stage and output");
         }
         let mut trees = Trees::new(1);
@@ -52,37 +68,79 @@ impl Stages {
             names: Names::clone(names),
             trees,
             start,
+            outputs,
         })
     }
 
     fn raw(&self, x: &Block) -> Result<Vec<f64>, PredictError> {
         let x = x.numbers(&self.names)?;
-        let mut raw = Vec::with_capacity(x.rows * self.start.len());
-        for _ in 0..x.rows {
-            raw.extend_from_slice(&self.start);
+        let mut raw = self.start.of(&x, &self.names)?;
+        let method = Method::Predict;
+        if raw.len() != x.rows * self.outputs {
+            return Err(PredictError::Method { method });
         }
-        self.trees.add_to(&x, &self.names, false, self.start.len(), &mut raw)?;
+        self.trees.add_to(&x, &self.names, false, self.outputs, &mut raw)?;
         Ok(raw)
     }
 }
 
-/// Whether the first guess is nothing, and otherwise the dummy model that gives it.
-fn first_guess<'t>(part: &Part<'t, '_>, dummy: &str) -> Result<Option<View<'t>>, SklearnError> {
+impl Start {
+    /// `rows × outputs`.
+    fn of(&self, x: &Matrix, names: &Names) -> Result<Vec<f64>, PredictError> {
+        match self {
+            Self::Fixed(start) => Ok(start.repeat(x.rows)),
+            Self::Model(member) => member.numbers(&narrowed(x, names)?),
+            Self::Classifier {
+                member,
+                exponential,
+                version,
+                classes,
+            } => {
+                let probabilities = member.probabilities(&narrowed(x, names)?)?;
+                let rows = probabilities.chunks_exact(*classes);
+                Ok(rows
+                    .flat_map(|row| start_from_prior(row.to_vec(), *exponential, *version))
+                    .collect())
+            }
+        }
+    }
+}
+
+/// The rows as float32, which is what an `init` estimator gets.
+fn narrowed(x: &Matrix, names: &Names) -> Result<Block, PredictError> {
+    x.check(names, false)?;
+    let mut matrix = x.clone();
+    matrix.values.iter_mut().for_each(|value| *value = round_to_f32(*value));
+    matrix.single = true;
+    matrix.check(names, false)?;
+    Ok(Block::Numbers(matrix))
+}
+
+/// What the first guess is, unless it is nothing.
+enum Init<'t> {
+    /// scikit-learn's own: a constant.
+    Dummy(View<'t>),
+    Model(Member),
+}
+
+fn first_guess<'t>(
+    compiler: &mut Compiler,
+    part: &Part<'t, '_>,
+    names: &Names,
+    dummy: &str,
+) -> Result<Option<Init<'t>>, SklearnError> {
     let init = part.field("init_")?;
     if init.as_str() == Some("zero") {
         return Ok(None);
     }
-    if init.class() != Some(("sklearn.dummy", dummy)) {
-        return Err(SklearnError::unknown(
-            &format!("{}, attribute `init_`", part.place),
-            init,
-        ));
+    let strategy = init.attr("strategy").and_then(View::as_str);
+    if init.class() == Some(("sklearn.dummy", dummy)) && (dummy == "DummyRegressor" || strategy == Some("prior")) {
+        return Ok(Some(Init::Dummy(init)));
     }
-    Ok(Some(init))
+    member(compiler, part, "init_", names).map(|member| Some(Init::Model(member)))
 }
 
 /// `GradientBoostingRegressor`.
-#[derive(Debug)]
 pub(super) struct BoostingRegressor {
     stages: Stages,
 }
@@ -93,15 +151,16 @@ impl BoostingRegressor {
         part: &Part<'_, '_>,
         names: &Names,
     ) -> Result<Box<dyn Estimator>, SklearnError> {
-        let start = match first_guess(part, "DummyRegressor")? {
-            None => 0.0,
-            Some(init) => match init.attr("constant_").and_then(View::as_f64) {
-                Some(constant) => constant,
+        let start = match first_guess(compiler, part, names, "DummyRegressor")? {
+            None => Start::Fixed(vec![0.0]),
+            Some(Init::Model(member)) => Start::Model(member),
+            Some(Init::Dummy(init)) => match init.attr("constant_").and_then(View::as_f64) {
+                Some(constant) => Start::Fixed(vec![constant]),
                 None => return part.content("attribute `init_` has no constant"),
             },
         };
         Ok(Box::new(Self {
-            stages: Stages::compile(compiler, part, names, vec![start])?,
+            stages: Stages::compile(compiler, part, names, start, 1)?,
         }))
     }
 }
@@ -117,7 +176,6 @@ impl Estimator for BoostingRegressor {
 }
 
 /// `GradientBoostingClassifier`.
-#[derive(Debug)]
 pub(super) struct BoostingClassifier {
     stages: Stages,
     labels: Labels,
@@ -142,20 +200,28 @@ impl BoostingClassifier {
             _ => return part.unsupported("with this `loss`"),
         };
         let version = compiler.version;
-        let start = match first_guess(part, "DummyClassifier")? {
-            None => vec![0.0; if classes == 2 { 1 } else { classes }],
-            Some(init) => {
-                let prior = init.attr("class_prior_").and_then(View::floats);
-                let strategy = init.attr("strategy").and_then(View::as_str);
-                match prior {
-                    Some(prior) if prior.len() == classes && strategy == Some("prior") => {
-                        start_from_prior(prior, exponential, version)
-                    }
-                    _ => return part.unsupported("with an `init_` that is not the classes' prior"),
+        let outputs = if classes == 2 { 1 } else { classes };
+        let start = match first_guess(compiler, part, names, "DummyClassifier")? {
+            None => Start::Fixed(vec![0.0; outputs]),
+            Some(Init::Model(member)) => {
+                let fits = member.has(Method::PredictProba)
+                    && member.only_classes().is_some_and(|labels| labels.len() == classes);
+                if !fits {
+                    return part.unsupported("with an `init_` that does not give a probability per class");
+                }
+                Start::Classifier {
+                    member,
+                    exponential,
+                    version,
+                    classes,
                 }
             }
+            Some(Init::Dummy(init)) => match init.attr("class_prior_").and_then(View::floats) {
+                Some(prior) if prior.len() == classes => Start::Fixed(start_from_prior(prior, exponential, version)),
+                _ => return part.content("attribute `init_` does not have one probability per class"),
+            },
         };
-        let stages = Stages::compile(compiler, part, names, start)?;
+        let stages = Stages::compile(compiler, part, names, start, outputs)?;
         Ok(Box::new(Self {
             stages,
             labels,

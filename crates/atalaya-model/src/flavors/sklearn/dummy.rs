@@ -52,7 +52,7 @@ impl DummyClassifier {
                     }
                     (argmax(&prior), Some(prior).filter(|_| strategy == "prior"))
                 }
-                "constant" => match labels.position_of(one("constant")?) {
+                "constant" => match labels.position(one("constant")?) {
                     Some(position) => (position, None),
                     None => return part.content("attribute `constant` is no class"),
                 },

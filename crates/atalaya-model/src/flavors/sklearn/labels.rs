@@ -124,7 +124,7 @@ impl Labels {
     }
 
     /// Where a value of the file is; `None` when it is no label.
-    pub(super) fn position_of(&self, value: View<'_>) -> Option<usize> {
+    pub(super) fn position(&self, value: View<'_>) -> Option<usize> {
         let key = match (value.as_str(), value.as_i64(), value.as_f64()) {
             (Some(text), ..) => Key::Text(text),
             (None, Some(int), _) => Key::Int(int),
@@ -176,25 +176,6 @@ impl Labels {
             Some(Self::Float(_)) => Arc::new(pairs.map(|(i, set)| set.number(*i)).collect::<Float64Array>()),
             Some(Self::Text(_)) => Arc::new(pairs.map(|(i, set)| set.text(*i)).collect::<StringArray>()),
             Some(Self::Int(_)) | None => Arc::new(pairs.map(|(i, set)| set.int(*i)).collect::<Int64Array>()),
-        }
-    }
-
-    /// Where a label is among them.
-    pub(super) fn position(&self, label: View<'_>) -> Option<usize> {
-        match self {
-            Self::Int(labels) => label
-                .as_i64()
-                .and_then(|label| labels.iter().position(|one| *one == label)),
-            Self::Bool(labels) => label
-                .as_bool()
-                .and_then(|label| labels.iter().position(|one| *one == label)),
-            #[expect(clippy::float_cmp, reason = "a label is one of them exactly, or none")]
-            Self::Float(labels) => label
-                .as_f64()
-                .and_then(|label| labels.iter().position(|one| *one == label)),
-            Self::Text(labels) => label
-                .as_str()
-                .and_then(|label| labels.iter().position(|one| **one == *label)),
         }
     }
 

@@ -81,6 +81,7 @@ mod calibrated;
 mod chain;
 mod dummy;
 mod elimination;
+mod embedding;
 mod forest;
 mod hist_boosting;
 mod hist_columns;

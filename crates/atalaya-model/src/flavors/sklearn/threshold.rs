@@ -107,7 +107,7 @@ impl Threshold {
 /// Where a given positive label is; the second of the classes when none is given.
 fn position(part: &Part<'_, '_>, label: Option<View<'_>>, labels: &Labels) -> Result<usize, SklearnError> {
     let Some(label) = label else { return Ok(1) };
-    match labels.position_of(label) {
+    match labels.position(label) {
         Some(position) => Ok(position),
         None => part.content("attribute `pos_label` is no class"),
     }

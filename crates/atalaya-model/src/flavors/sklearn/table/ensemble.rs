@@ -3,6 +3,7 @@
 use crate::flavors::sklearn::adaboost::{AdaBoostClassifier, AdaBoostRegressor};
 use crate::flavors::sklearn::bagging::{BaggingClassifier, BaggingRegressor};
 use crate::flavors::sklearn::boosting::{BoostingClassifier, BoostingRegressor};
+use crate::flavors::sklearn::embedding::Embedding;
 use crate::flavors::sklearn::hist_boosting::{HistClassifier, HistRegressor};
 use crate::flavors::sklearn::isolation::Isolation;
 use crate::flavors::sklearn::row::Parity::{Exact, Libm, Members};
@@ -37,6 +38,12 @@ pub(super) static ROWS: &[Row] = &[
     Row::predictor(BAGGING, "BaggingClassifier", Members, BaggingClassifier::compile),
     Row::predictor(BAGGING, "BaggingRegressor", Members, BaggingRegressor::compile),
     Row::predictor("sklearn.ensemble._iforest", "IsolationForest", Libm, Isolation::compile),
+    Row::transformer(
+        "sklearn.ensemble._forest",
+        "RandomTreesEmbedding",
+        Exact,
+        Embedding::compile,
+    ),
     Row::both(
         VOTING,
         "VotingClassifier",
