@@ -119,9 +119,8 @@ class Model:
             if accepts_params(self.pyfunc.predict):
                 return self.pyfunc.predict(data, params=params)
             return self.pyfunc.predict(data)
-        if method == "transform" and not callable(getattr(self.raw, "transform", None)):
-            return self.raw[:-1].transform(data)
-        answer = getattr(self.raw, method)(data)
+        whole = method != "transform" or callable(getattr(self.raw, "transform", None))
+        answer = getattr(self.raw if whole else self.raw[:-1], method)(data)
         if isinstance(answer, list):
             import numpy as np
 
@@ -183,6 +182,7 @@ def build_input(table, schema):
         # An optional column that is absent arrives as nulls; MLflow leaves it out.
         if name in absent and column.null_count == len(column):
             continue
+        # From pandas 3 on, text becomes the dtype `str` here, as in the frame that MLflow's server makes of JSON.
         frame[name] = series(column, missing)
     return pd.DataFrame(frame, index=pd.RangeIndex(len(batch)))
 

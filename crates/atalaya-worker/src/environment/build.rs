@@ -109,22 +109,21 @@ pub fn ensure(
         .open(lock)
         .map_err(EnvironmentError::io("its lock file"))?;
     let deadline = Instant::now() + options.timeout;
-    if !folder.join(COMPLETE).is_file() {
-        exclusive(&lock, deadline, progress)?;
-        if !folder.join(COMPLETE).is_file() {
-            let mut log = Log::create(options.root.join(format!("{hash}.log")), progress)?;
-            for name in &requirements.left_out {
-                log.line(&format!(
-                    "conda package `{name}` cannot be installed by pip and is left out"
-                ));
-            }
-            let built = build(options, &chosen, requirements, &folder, &mut log);
-            built.inspect_err(|error| log.line(&error.to_string()))?;
+    let complete = || folder.join(COMPLETE).is_file();
+    exclusive(&lock, &complete, deadline, progress)?;
+    if !complete() {
+        let mut log = Log::create(options.root.join(format!("{hash}.log")), progress)?;
+        for name in &requirements.left_out {
+            log.line(&format!(
+                "conda package `{name}` cannot be installed by pip and is left out"
+            ));
         }
+        let built = build(options, &chosen, requirements, &folder, &mut log);
+        built.inspect_err(|error| log.line(&error.to_string()))?;
     }
     // From an exclusive lock this is a step down; either way nobody may remove the folder from here on.
     lock.lock_shared().map_err(EnvironmentError::io("its lock file"))?;
-    if !folder.join(COMPLETE).is_file() {
+    if !complete() {
         return Err(EnvironmentError::Io {
             what: "it was removed while it was being opened; try again",
             source: std::io::ErrorKind::NotFound.into(),
@@ -217,10 +216,16 @@ fn hash(options: &BuildOptions, chosen: &Chosen, requirements: &Requirements) ->
     script::hex(&hash.finalize()[..16])
 }
 
-/// Waits for the exclusive lock: whoever holds it builds the same environment.
-fn exclusive(lock: &File, deadline: Instant, progress: &mut dyn FnMut(&str)) -> Result<(), EnvironmentError> {
+/// Waits until the environment is complete, or takes the exclusive lock to build it. Who holds the lock builds it, and
+/// keeps a shared one afterwards for as long as it is used.
+fn exclusive(
+    lock: &File,
+    complete: &dyn Fn() -> bool,
+    deadline: Instant,
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), EnvironmentError> {
     let mut told = false;
-    loop {
+    while !complete() {
         match lock.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(EnvironmentError::io("its lock file")(error)),
@@ -238,6 +243,7 @@ fn exclusive(lock: &File, deadline: Instant, progress: &mut dyn FnMut(&str)) -> 
             }
         }
     }
+    Ok(())
 }
 
 fn build(

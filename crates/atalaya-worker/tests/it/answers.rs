@@ -104,8 +104,8 @@ fn the_model_gets_what_its_signature_says() {
     let dtypes = text(model.predict(&batch("dtypes")).unwrap().values);
     assert!(
         dtypes.contains(
-            "act=object, double=float64, float=float32, long=int64, integer=int32, boolean=bool, \
-             datetime=datetime64[ns], binary=object, text=object"
+            "act=str, double=float64, float=float32, long=int64, integer=int32, boolean=bool, \
+             datetime=datetime64[ns], binary=object, text=str"
         ),
         "{dtypes}"
     );

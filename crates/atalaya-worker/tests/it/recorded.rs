@@ -7,8 +7,8 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::DataType;
-use atalaya_model::payload::{ContentType, decode, encode_predictions};
 use atalaya_model::Method;
+use atalaya_model::payload::{ContentType, decode, encode_predictions};
 use atalaya_testkit::npy::{self, Values};
 use serde_json::Value;
 
