@@ -64,6 +64,8 @@ lint: ## clippy, warnings are errors
 build: ## build the program and every test
 	cargo build --locked --workspace --all-targets
 
+# The tests that need Python must run here: a missing one is a failure, not a skip.
+unit: export ATALAYA_TEST_PYTHON := $(CURDIR)/$(VENV)/bin/python
 unit: ## unit, integration and doc tests
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  cargo nextest run --locked --workspace && cargo test --locked --workspace --doc; \

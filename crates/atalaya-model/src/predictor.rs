@@ -110,9 +110,37 @@ pub trait Predictor: Send + Sync {
 pub struct Predictions {
     /// What the model's `predict_fn` gives, one element per row: `Int64`, `Float64`, `Utf8` or `Boolean`,
     /// or `FixedSizeList<Float64>` for several outputs per row.
+    ///
+    /// User code, which an executor outside of this crate runs, may also give `List` and `FixedSizeList` of any of
+    /// these, and `Struct`: the record of each row of a data frame (or, see [`COLUMNS_LAYOUT`], a dict of columns).
     pub values: ArrayRef,
     /// P(class | row) in the order of the model's classes, `FixedSizeList<Float64>`, where the model has them.
     pub probabilities: Option<ArrayRef>,
+}
+
+/// Key of the metadata of a `Struct`'s fields that says that user code gave a dict of columns, which MLflow answers as
+/// `{"a": [1, 2]}`; without it the struct is a data frame, answered as records: `[{"a": 1}, {"a": 2}]`.
+pub const COLUMNS_LAYOUT: &str = "atalaya.columns";
+
+/// What went wrong outside of this process, for whoever gives it a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExecutorFailure {
+    /// The model's code raised an error about the batch.
+    Raised,
+    /// The model's code answered with something that cannot be passed on.
+    Answer,
+    /// The queue before the model is full.
+    Overloaded,
+    /// The same batch ended workers before, and is not tried again for a while.
+    Poison,
+    /// The time was over.
+    Deadline,
+    /// The worker died while it had the batch.
+    Died,
+    /// No worker can be started, or the model is being closed.
+    Unavailable,
+    /// The worker answered against the protocol.
+    Protocol,
 }
 
 /// Why a batch could not be answered. Names the column and what was expected, never a value.
@@ -147,6 +175,14 @@ pub enum PredictError {
     Method {
         /// The method.
         method: Method,
+    },
+    /// What runs the model outside of this process failed.
+    #[error("{message}")]
+    Executor {
+        /// What kind of failure it is.
+        failure: ExecutorFailure,
+        /// The same in words, without any value.
+        message: String,
     },
     /// The batch lacks a column, or has it in a type that the model cannot take.
     #[error("column `{column}`: expected {expected}")]

@@ -9,6 +9,34 @@ const LARGE_FIXTURES: &str = "ATALAYA_FIXTURES";
 /// Has a part of the names of the recorded models that tests are to run; all of them run where it is not set.
 const CASE: &str = "ATALAYA_CASE";
 
+/// Names the Python that tests run models with; set, it must be there.
+const TEST_PYTHON: &str = "ATALAYA_TEST_PYTHON";
+
+/// The interpreter with the packages of `tests/requirements.txt`: what `ATALAYA_TEST_PYTHON` names, or the repository's
+/// `.venv`. `None`, said aloud, where neither is: `make venv` makes one, and `make test` always has one.
+///
+/// # Panics
+/// When `ATALAYA_TEST_PYTHON` names something that is not there.
+#[must_use]
+pub fn test_python(test: &str) -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os(TEST_PYTHON).map(PathBuf::from) {
+        assert!(
+            named.is_file(),
+            "{TEST_PYTHON} names {}, which is not there",
+            named.display()
+        );
+        return Some(named);
+    }
+    let own = fixtures()
+        .parent()
+        .map(|root| root.join(".venv/bin/python"))
+        .filter(|own| own.is_file());
+    if own.is_none() {
+        println!("skipped: {test} needs a Python with models' libraries; `make venv`, or name one in {TEST_PYTHON}");
+    }
+    own
+}
+
 /// The repository's `fixtures/` folder. Cargo tells each test where its crate is when it starts it; what was true when
 /// this crate was compiled may be another clone that shares the target directory.
 #[must_use]

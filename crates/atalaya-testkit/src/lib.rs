@@ -6,4 +6,4 @@ pub mod npy;
 
 mod fixtures;
 
-pub use fixtures::{case_part, fixture, fixtures, json, large_fixtures, read, read_folder, text};
+pub use fixtures::{case_part, fixture, fixtures, json, large_fixtures, read, read_folder, test_python, text};

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("atalaya-domain", &["atalaya-stats"]),
     ("atalaya-store", &["atalaya-domain"]),
     ("atalaya-lake", &["atalaya-model", "atalaya-stats"]),
+    ("atalaya-worker", &["atalaya-model"]),
     (
         "atalaya-server",
         &[
@@ -26,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "atalaya-log",
             "atalaya-store",
             "atalaya-lake",
+            "atalaya-worker",
         ],
     ),
     (
@@ -37,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "atalaya-log",
             "atalaya-store",
             "atalaya-lake",
+            "atalaya-worker",
             "atalaya-server",
         ],
     ),

@@ -7,10 +7,10 @@ use std::io::Write;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_schema::DataType;
 
-use crate::predictor::Predictions;
+use crate::predictor::{COLUMNS_LAYOUT, Predictions};
 
 /// Appends `{"predictions": [...]}` to `out`: one element per row, a list for a row with several outputs.
 ///
@@ -18,7 +18,13 @@ use crate::predictor::Predictions;
 /// When `values` has a type that [`Predictions`] does not name.
 pub fn encode_predictions(predictions: &Predictions, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"predictions\": ");
-    list(&predictions.values, out);
+    match predictions.values.data_type() {
+        DataType::Struct(fields) if fields.iter().any(|f| f.metadata().contains_key(COLUMNS_LAYOUT)) => {
+            let columns = predictions.values.as_struct();
+            entries(columns, out, list);
+        }
+        _ => list(&predictions.values, out),
+    }
     out.push(b'}');
 }
 
@@ -50,8 +56,42 @@ fn list(values: &ArrayRef, out: &mut Vec<u8>) {
             let lists = values.as_fixed_size_list();
             elements(values, out, |row, out| list(&lists.value(row), out));
         }
+        DataType::List(_) => {
+            let lists = values.as_list::<i32>();
+            elements(values, out, |row, out| list(&lists.value(row), out));
+        }
+        DataType::Struct(_) => {
+            let records = values.as_struct();
+            elements(values, out, |row, out| {
+                entries(records, out, |column, out| single(&column.slice(row, 1), out));
+            });
+        }
+        // A column in which every value is missing.
+        DataType::Null => elements(values, out, |_, out| out.extend_from_slice(b"null")),
         other => unreachable!("predictions are never of type {other}; see `Predictions::values`"),
     }
+}
+
+/// `{`, each field with what `value` writes of its column, `}`.
+fn entries(columns: &StructArray, out: &mut Vec<u8>, mut value: impl FnMut(&ArrayRef, &mut Vec<u8>)) {
+    out.push(b'{');
+    for (position, (field, column)) in columns.fields().iter().zip(columns.columns()).enumerate() {
+        if position > 0 {
+            out.extend_from_slice(b", ");
+        }
+        string(field.name(), out);
+        out.extend_from_slice(b": ");
+        value(column, out);
+    }
+    out.push(b'}');
+}
+
+/// The only element of an array, without the brackets.
+fn single(values: &ArrayRef, out: &mut Vec<u8>) {
+    let start = out.len();
+    list(values, out);
+    out.pop();
+    out.remove(start);
 }
 
 /// `[`, each element or `null`, `]`.

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, StringArray};
-use arrow_schema::Field;
+use arrow_array::types::Int64Type;
+use arrow_array::{
+    ArrayRef, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, ListArray, StringArray, StructArray,
+};
+use arrow_schema::{DataType, Field};
 use atalaya_model::payload::{ContentType, decode, encode_predictions};
-use atalaya_model::{Manifest, Predictions};
+use atalaya_model::{COLUMNS_LAYOUT, Manifest, Predictions};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -133,4 +136,38 @@ fn answers_without_a_number_are_null() {
         &mut out,
     );
     assert_eq!(out, b"x{\"predictions\": [null, null, null, 1e+16]}");
+}
+
+#[test]
+fn records_dicts_of_columns_and_lists_of_user_code() {
+    let columns = |layout: Option<&str>| {
+        let metadata = layout.map(|key| (key.to_owned(), String::new())).into_iter().collect();
+        let a = Field::new("a", DataType::Int64, true).with_metadata(metadata);
+        let b = Field::new("b \"x\"", DataType::Utf8, true);
+        let fields = vec![Arc::new(a), Arc::new(b)].into();
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["p", "é"]));
+        StructArray::new(fields, vec![numbers, texts], None)
+    };
+    let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), None]), Some(vec![])]);
+    let cases: [(ArrayRef, &str); 3] = [
+        (
+            Arc::new(columns(None)),
+            r#"[{"a": 1, "b \"x\"": "p"}, {"a": null, "b \"x\"": "\u00e9"}]"#,
+        ),
+        (
+            Arc::new(columns(Some(COLUMNS_LAYOUT))),
+            r#"{"a": [1, null], "b \"x\"": ["p", "\u00e9"]}"#,
+        ),
+        (Arc::new(lists), "[[1, null], []]"),
+    ];
+    for (values, text) in cases {
+        let mut out = Vec::new();
+        let predictions = Predictions {
+            values,
+            probabilities: None,
+        };
+        encode_predictions(&predictions, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{{\"predictions\": {text}}}"));
+    }
 }
