@@ -4,6 +4,7 @@
 mod bad_requests;
 mod diabetes;
 mod hostile;
+mod lightgbm;
 mod load;
 mod manifest;
 mod numbers;

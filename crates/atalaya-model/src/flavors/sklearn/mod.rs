@@ -59,6 +59,9 @@ mod forest;
 mod tree;
 mod walk;
 
+// Wrappers of other libraries.
+mod lightgbm;
+
 pub use error::SklearnError;
 pub use model::SklearnModel;
 pub use row::{Support, support};
@@ -110,5 +113,26 @@ pub fn load(manifest: &Manifest, files: &ModelFiles) -> Result<SklearnModel, Loa
         });
     }
     let tree = if skops { read_skops(bytes) } else { read_pickle(bytes) }.map_err(SklearnError::from)?;
-    Ok(SklearnModel::compile(&tree, manifest, bytes.len())?)
+    Ok(SklearnModel::compile(&tree, manifest, bytes.len(), None)?)
+}
+
+/// Another library's wrapper for scikit-learn, which is an instance of `class`, as its own flavor has it.
+pub(super) fn load_wrapper(
+    manifest: &Manifest,
+    bytes: &[u8],
+    skops: bool,
+    class: &str,
+) -> Result<SklearnModel, LoadError> {
+    let tree = if skops { read_skops(bytes) } else { read_pickle(bytes) }.map_err(SklearnError::from)?;
+    if tree.root().describe() != class {
+        return Err(LoadError::Malformed {
+            reason: "the model is not of the class that `MLmodel` declares".to_owned(),
+        });
+    }
+    Ok(SklearnModel::compile(
+        &tree,
+        manifest,
+        bytes.len(),
+        Some(model::NEWEST),
+    )?)
 }

@@ -9,6 +9,7 @@ mod dummy;
 mod ensemble;
 mod feature_selection;
 mod impute;
+mod lightgbm;
 mod linear;
 mod meta;
 mod neighbors;
@@ -38,6 +39,7 @@ static TABLES: &[&[Row]] = &[
     tree::ROWS,
     ensemble::ROWS,
     meta::ROWS,
+    lightgbm::ROWS,
 ];
 
 /// Every row.
