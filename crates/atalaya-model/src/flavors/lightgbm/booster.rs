@@ -8,7 +8,6 @@ use super::trees::{self, LinearLeaf};
 use crate::ensemble::{BLOCK_ROWS, Builder, Ensemble, Rules, Table};
 
 /// Values of at most this magnitude are 0: `kZeroThreshold`, a float32.
-#[expect(clippy::excessive_precision, reason = "the double of the same value")]
 const ZERO_WITHIN: f64 = 1.000_000_018_002_509_5e-35;
 /// Memory that any model may take, and memory per byte of its text.
 const FREE_BYTES: usize = 64 << 20;
@@ -78,6 +77,7 @@ impl Booster {
                 });
             }
         }
+        model.sizes?;
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 iterations")]
         let divisor = model.average.then_some(iterations as f64);
         Ok(Self {
@@ -95,10 +95,9 @@ impl Booster {
     /// Raw scores of rows: [`Booster::outputs`] numbers for each.
     pub(in crate::flavors) fn scores(&self, columns: Columns<'_>) -> Vec<f64> {
         let mut sums = vec![0.0; columns.rows() * self.outputs];
-        match (&self.linear, columns) {
-            (None, Columns::Rows(values, _)) if values.is_empty() => {}
-            (None, _) => self.ensemble.add_to(columns.table(), &mut sums),
-            (Some(leaves), _) => self.add_linear(leaves, columns, &mut sums),
+        match &self.linear {
+            None => self.ensemble.add_to(columns.table(), &mut sums),
+            Some(leaves) => self.add_linear(leaves, columns, &mut sums),
         }
         sums
     }

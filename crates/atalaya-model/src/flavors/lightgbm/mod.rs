@@ -21,7 +21,9 @@ pub use error::LightgbmError;
 pub use model::LightgbmModel;
 
 pub(in crate::flavors) use booster::{Booster, Columns};
+pub(in crate::flavors) use categories::Categories;
 pub(in crate::flavors) use input::{Known, doubles, known};
+pub(in crate::flavors) use text::feature_names;
 
 use std::sync::Arc;
 

@@ -37,6 +37,8 @@ pub(super) struct ModelText<'t> {
     pub(super) categorical: Vec<usize>,
     /// The categories of each column that pandas had as such, in order.
     pub(super) pandas: Vec<Categories>,
+    /// Whether the sizes of the trees are those that the header says.
+    pub(super) sizes: Result<(), LightgbmError>,
 }
 
 /// `key=value` lines.
@@ -150,11 +152,8 @@ impl<'t> ModelText<'t> {
             ));
         }
         let (trees, sizes) = read_trees(&mut lines)?;
-        check_sizes(&header, &sizes)?;
-        let names: Vec<&str> = {
-            let (names, _) = header.required("feature_names")?;
-            names.split(' ').filter(|name| !name.is_empty()).collect()
-        };
+        let (names, _) = header.required("feature_names")?;
+        let names: Vec<&str> = split_names(names);
         let last: usize = header.number("max_feature_idx")?;
         if last.checked_add(1) != Some(names.len()) {
             return Err(LightgbmError::content(
@@ -181,12 +180,23 @@ impl<'t> ModelText<'t> {
                 .categorical
                 .unwrap_or_else(|| categorical_infos(&header, names.len())),
             names,
+            sizes: check_sizes(&header, &sizes),
             objective: header.optional("objective"),
             average: header.optional("average_output").is_some(),
             trees,
             pandas: end.pandas,
         })
     }
+}
+
+/// The columns' names of a text that may be none.
+pub(in crate::flavors) fn feature_names(text: &str) -> Vec<&str> {
+    let mut lines = text.lines().take(MAX_HEADER);
+    split_names(lines.find_map(|line| line.strip_prefix(NAMES)).unwrap_or_default())
+}
+
+fn split_names(names: &str) -> Vec<&str> {
+    names.split(' ').filter(|name| !name.is_empty()).collect()
 }
 
 fn read_header<'t>(lines: &mut Lines<'t>) -> Result<Fields<'t>, LightgbmError> {

@@ -11,7 +11,7 @@ use super::estimator::{Estimator, Evaluation, Output, Wanted, call_evaluated};
 use super::labels::Labels;
 use super::numeric::argmax;
 use super::part::Part;
-use crate::flavors::lightgbm::{Booster, Columns, Known, LightgbmError, doubles, known};
+use crate::flavors::lightgbm::{Booster, Categories, Columns, Known, LightgbmError, doubles, feature_names, known};
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
 
@@ -33,19 +33,37 @@ enum Kind {
     Scores,
 }
 
+/// The instance of `Booster`, and its text.
+fn model_text<'t>(part: &Part<'t, '_>) -> Result<(View<'t>, &'t str), SklearnError> {
+    let booster = part.field("_Booster")?;
+    if booster.class() != Some(("lightgbm.basic", "Booster")) {
+        let place = format!("{}, attribute `_Booster`", part.place);
+        return Err(SklearnError::unknown(&place, booster));
+    }
+    let text = booster
+        .attr("_handle")
+        .or(booster.attr("handle"))
+        .and_then(View::as_str);
+    match text {
+        Some(text) => Ok((booster, text)),
+        None => part.content("attribute `_Booster` has no text of a model"),
+    }
+}
+
+/// The names that a wrapper's Booster has for its columns; none for anything else.
+pub(super) fn own_names<'t>(part: &Part<'t, '_>) -> Vec<&'t str> {
+    if part.row.module != "lightgbm.sklearn" {
+        return Vec::new();
+    }
+    model_text(part).map_or_else(|_| Vec::new(), |(_, text)| feature_names(text))
+}
+
 impl Wrapper {
     pub(super) fn compile(
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
         names: &Names,
     ) -> Result<Box<dyn Estimator>, SklearnError> {
-        let booster = part.field("_Booster")?;
-        if booster.class() != Some(("lightgbm.basic", "Booster")) {
-            return Err(SklearnError::unknown(
-                &format!("{}, attribute `_Booster`", part.place),
-                booster,
-            ));
-        }
         let early = |view: Option<View<'_>>| view.is_some_and(|view| view.as_i64() != Some(0));
         let others = part
             .view
@@ -54,13 +72,7 @@ impl Wrapper {
         if early(others) || early(part.view.attr("pred_early_stop")) {
             return part.unsupported("stops early while it predicts");
         }
-        let text = booster
-            .attr("_handle")
-            .or(booster.attr("handle"))
-            .and_then(View::as_str);
-        let Some(text) = text else {
-            return part.content("attribute `_Booster` has no text of a model");
-        };
+        let (booster, text) = model_text(part)?;
         compiler.charge(8 * text.len())?;
         let best = booster.attr("best_iteration").and_then(View::as_i64).unwrap_or(-1);
         let wrong = |error: LightgbmError| match &error {
@@ -76,7 +88,12 @@ impl Wrapper {
         let known = if booster.pandas.is_empty() {
             None
         } else {
-            Some(known(&booster, text).map_err(failed)?)
+            let known = known(&booster, text).map_err(failed)?;
+            let texts = |known: &Option<Categories>| known.as_ref().is_some_and(Categories::are_texts);
+            if (0..names.len()).any(|feature| texts(&known[feature]) && !text(feature)) {
+                return part.unsupported("with categories of text in columns that are not declared as text");
+            }
+            Some(known)
         };
         let kind = match part.name {
             "LGBMClassifier" => Self::classifier(compiler, part, &booster)?,

@@ -291,6 +291,10 @@ fn columns(first: &Step<'_>, declared: Option<&Signature>, last: &Part<'_, '_>) 
             true,
         ));
     }
+    let own = super::lightgbm::own_names(&part);
+    if !own.is_empty() {
+        return Ok((own.into_iter().map(Arc::from).collect(), false));
+    }
     let part = if part.view.attr("n_features_in_").is_some() {
         part
     } else {
