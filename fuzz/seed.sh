@@ -1,11 +1,13 @@
 #!/bin/sh
 # Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|manifest|payload|xgboost
+# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|lightgbm|manifest|payload
 set -eu
 cd "$(dirname "$0")/.."
 target="$1"
 case "$target" in
     pickle) pattern='*.pkl' ;;
     skops) pattern='*.skops' ;;
+    lightgbm) pattern='*lgb*' ;;
     manifest) pattern='MLmodel' ;;
     payload) pattern='' ;;
     xgboost) pattern='model.ubj model.json ubj_*.ubj xgb_*.json' ;;

@@ -1,6 +1,7 @@
 //! Flavors: the serialised formats that an `MLmodel` file may name, each turned into a predictor by one entry of
 //! [`FLAVORS`]. To add one: a file here, and a line in the table.
 
+pub mod lightgbm;
 pub mod sklearn;
 pub mod xgboost;
 
@@ -12,6 +13,7 @@ use crate::load::LoadError;
 use crate::manifest::Manifest;
 use crate::predictor::Predictor;
 
+pub use lightgbm::Lightgbm;
 pub use sklearn::Sklearn;
 pub use xgboost::Xgboost;
 
@@ -35,4 +37,4 @@ pub trait Flavor: Send + Sync {
 }
 
 /// Every flavor that runs natively, in the order in which a model that has several is tried.
-pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Xgboost];
+pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Lightgbm, &Xgboost];

@@ -17,6 +17,7 @@ fn folder(file: &str, bytes: &[u8]) -> ModelFiles {
     let (path, flavor) = match extension {
         Some("skops") => ("model.skops", sklearn("skops")),
         Some("ubj") => ("model.ubj", "  xgboost:\n    data: model.ubj\n".to_owned()),
+        Some("txt") => ("model.lgb", "  lightgbm:\n    data: model.lgb\n".to_owned()),
         Some("json") => ("model.json", "  xgboost:\n    data: model.json\n".to_owned()),
         _ => ("model.pkl", sklearn("pickle")),
     };
@@ -82,6 +83,18 @@ fn hostile_files_end_in_a_typed_error() {
         ("zip_bomb.skops", "beyond the limit"),
         ("ubj_count_huge.ubj", "a length goes beyond the end"),
         ("ubj_nested.ubj", "nesting"),
+        ("lgb_self_loop.txt", "tree 0, node 0: it is the child of two nodes"),
+        (
+            "lgb_child_range.txt",
+            "line 12 of the model text: `left_child` has a node that does not exist",
+        ),
+        (
+            "lgb_feature_range.txt",
+            "tree 0, node 0: it tests a column that does not exist",
+        ),
+        ("lgb_num_leaves_lies.txt", "`leaf_value` has not as many numbers"),
+        ("lgb_leaf_text.txt", "line 21 of the model text: `leaf_value`"),
+        ("lgb_short_array.txt", "`threshold` has not as many numbers"),
         ("xgb_self_loop.json", "tree 0, node 0: it is the child of two nodes"),
         (
             "xgb_feature_range.json",

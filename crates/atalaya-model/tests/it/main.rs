@@ -5,6 +5,7 @@ mod bad_requests;
 mod diabetes;
 mod hostile;
 mod inspect;
+mod lightgbm;
 mod load;
 mod manifest;
 mod numbers;

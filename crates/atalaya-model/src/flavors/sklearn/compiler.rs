@@ -1,5 +1,7 @@
 //! Compiling estimators into each other, within the limits that keep a small file from becoming a large model.
 
+use std::collections::HashSet;
+
 use super::block::Names;
 use super::error::SklearnError;
 use super::estimator::Estimator;
@@ -8,6 +10,7 @@ use super::pipeline;
 use super::row::What;
 use super::transform::{Chain, Compiled};
 use crate::object::View;
+use crate::signature::{ColumnType, Signature};
 
 /// Deepest nesting of estimators; people use four.
 const MAX_DEPTH: usize = 32;
@@ -24,6 +27,8 @@ pub(super) struct Compiler {
     depth: usize,
     estimators_left: usize,
     bytes_left: usize,
+    /// The columns that are declared as text.
+    texts: HashSet<String>,
 }
 
 impl Compiler {
@@ -36,7 +41,20 @@ impl Compiler {
             depth: 0,
             estimators_left: MAX_ESTIMATORS,
             bytes_left,
+            texts: HashSet::new(),
         }
+    }
+
+    /// Takes note of the columns that are declared as text.
+    pub(super) fn take_texts(&mut self, declared: Option<&Signature>) {
+        let inputs = declared.map_or(&[][..], Signature::inputs).iter();
+        let texts = inputs.filter(|input| input.kind == ColumnType::String);
+        self.texts = texts.map(|input| input.name.clone()).collect();
+    }
+
+    /// Whether the request's column `name` is declared as text.
+    pub(super) fn is_text(&self, name: &str) -> bool {
+        self.texts.contains(name)
     }
 
     /// Takes `bytes` for what is about to be read or compiled. One shared array of the file may be read many times.

@@ -103,6 +103,9 @@ mod union;
 mod voting;
 mod walk;
 
+// Wrappers of other libraries.
+mod lightgbm;
+
 pub use error::SklearnError;
 pub use model::SklearnModel;
 pub use row::{Support, support};
@@ -174,4 +177,26 @@ fn read<'a>(manifest: &Manifest, path: &str, bytes: &'a [u8]) -> Result<Tree<'a>
     }
     let tree = if skops { read_skops(bytes) } else { read_pickle(bytes) }.map_err(SklearnError::from)?;
     Ok(tree)
+    Ok(SklearnModel::compile(&tree, manifest, bytes.len(), None)?)
+}
+
+/// Another library's wrapper for scikit-learn, which is an instance of `class`, as its own flavor has it.
+pub(super) fn load_wrapper(
+    manifest: &Manifest,
+    bytes: &[u8],
+    skops: bool,
+    class: &str,
+) -> Result<SklearnModel, LoadError> {
+    let tree = if skops { read_skops(bytes) } else { read_pickle(bytes) }.map_err(SklearnError::from)?;
+    if tree.root().describe() != class {
+        return Err(LoadError::Malformed {
+            reason: "the model is not of the class that `MLmodel` declares".to_owned(),
+        });
+    }
+    Ok(SklearnModel::compile(
+        &tree,
+        manifest,
+        bytes.len(),
+        Some(model::NEWEST),
+    )?)
 }

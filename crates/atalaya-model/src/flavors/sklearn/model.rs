@@ -21,7 +21,9 @@ use crate::predictor::{Method, PredictError, Predictions, Predictor};
 use crate::signature::{ColumnType, Signature};
 
 /// Minor versions of scikit-learn 1.x whose arithmetic is known.
-const VERSIONS: std::ops::RangeInclusive<u32> = 2..=9;
+const VERSIONS: std::ops::RangeInclusive<u32> = 2..=NEWEST;
+/// The newest of them.
+pub(super) const NEWEST: u32 = 9;
 /// Most outermost searches and pipelines around the last step.
 const MAX_LAYERS: usize = 32;
 
@@ -50,10 +52,19 @@ struct Last {
 }
 
 impl SklearnModel {
-    /// Compiles the estimator that is the root of `tree`, read from a file of `file_bytes`.
-    pub(super) fn compile(tree: &Tree<'_>, manifest: &Manifest, file_bytes: usize) -> Result<Self, SklearnError> {
+    /// Compiles the estimator that is the root of `tree`, read from a file of `file_bytes`. Its arithmetic is that of
+    /// minor version `known`, or of the one that it or `MLmodel` says.
+    pub(super) fn compile(
+        tree: &Tree<'_>,
+        manifest: &Manifest,
+        file_bytes: usize,
+        known: Option<u32>,
+    ) -> Result<Self, SklearnError> {
         let root = Part::new(tree.root(), ROOT)?;
-        let version = version(&root, manifest)?;
+        let version = match known {
+            Some(version) => version,
+            None => version(&root, manifest)?,
+        };
         let mut compiler = Compiler::new(version, file_bytes);
         let layers = layers(&root)?;
         let (last, before) = layers.split_last().ok_or(SklearnError::TooLarge {
@@ -62,6 +73,7 @@ impl SklearnModel {
         let part = Part::new(last.view, &last.place)?;
         let declared = declared(manifest, &root)?;
         let (names, positional) = columns(before.first().unwrap_or(last), declared, &part)?;
+        compiler.take_texts(declared);
         let (steps, last_names) = chain(&mut compiler, before, &names)?;
         let last = Last::compile(&mut compiler, &part, &last_names)?;
         let served = served(manifest, &root, &last)?;
@@ -278,6 +290,10 @@ fn columns(first: &Step<'_>, declared: Option<&Signature>, last: &Part<'_, '_>) 
                 .collect(),
             true,
         ));
+    }
+    let own = super::lightgbm::own_names(&part);
+    if !own.is_empty() {
+        return Ok((own.into_iter().map(Arc::from).collect(), false));
     }
     let part = if part.view.attr("n_features_in_").is_some() {
         part

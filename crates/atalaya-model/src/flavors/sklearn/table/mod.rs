@@ -10,6 +10,7 @@ mod dummy;
 mod ensemble;
 mod feature_selection;
 mod impute;
+mod lightgbm;
 mod linear;
 mod meta;
 mod neighbors;
@@ -40,6 +41,7 @@ static TABLES: &[&[Row]] = &[
     ensemble::ROWS,
     boosters::ROWS,
     meta::ROWS,
+    lightgbm::ROWS,
 ];
 
 /// Every row.

@@ -1,0 +1,109 @@
+//! The `lightgbm` flavor: Boosters read from their text as data, checked, compiled, and run with LightGBM's own order of
+//! operations; and the wrappers for scikit-learn, whose text stands in a pickle or a skops file.
+//!
+//! A text is taken apart ([`text`], [`categories`]), its trees become an ensemble ([`trees`], [`booster`]), and its objective
+//! a function of the sums ([`objective`]). A Booster's file is asked as [`model`] says. A wrapper is an estimator of the
+//! table of scikit-learn classes (`flavors/sklearn/lightgbm.rs`), here as well as in a pipeline.
+//!
+//! Numbers of iterations: a file has as many as `Booster.save_model` kept, which is up to the best one; a wrapper keeps all
+//! and uses those up to `best_iteration`. Stopping early while predicting (`pred_early_stop`) is never done.
+
+mod booster;
+mod categories;
+mod error;
+mod input;
+mod model;
+mod objective;
+mod text;
+mod trees;
+
+pub use error::LightgbmError;
+pub use model::LightgbmModel;
+
+pub(in crate::flavors) use booster::{Booster, Columns};
+pub(in crate::flavors) use categories::Categories;
+pub(in crate::flavors) use input::{Known, doubles, known};
+pub(in crate::flavors) use text::feature_names;
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field};
+
+use self::input::Input;
+use crate::files::ModelFiles;
+use crate::flavors::{Flavor, sklearn};
+use crate::load::LoadError;
+use crate::manifest::Manifest;
+use crate::predictor::{Method, Predictor};
+
+/// The flavor `lightgbm`.
+#[derive(Debug, Clone, Copy)]
+pub struct Lightgbm;
+
+/// Where the file is when `MLmodel` does not say.
+const DEFAULT_PATH: &str = "model.lgb";
+/// What `model_class` is when `MLmodel` does not say, as in MLflow.
+const BOOSTER: &str = "lightgbm.basic.Booster";
+/// Longest text of the model's own that an error repeats.
+const SHOWN_CHARS: usize = 60;
+
+impl Flavor for Lightgbm {
+    fn name(&self) -> &'static str {
+        "lightgbm"
+    }
+
+    fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError> {
+        let config = manifest.flavor(self.name());
+        let get = |key| config.and_then(|config| config.get(key));
+        let path = get("data").unwrap_or(DEFAULT_PATH);
+        let bytes = files
+            .read(path)
+            .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
+        let class = get("model_class").unwrap_or(BOOSTER);
+        if class == BOOSTER || class == "lightgbm.Booster" {
+            return Ok(Arc::new(load(manifest, bytes)?));
+        }
+        let skops = bytes.starts_with(b"PK\x03\x04");
+        // Content decides; a declaration that disagrees with it is not to be trusted with either reader.
+        if skops != (get("serialization_format") == Some("skops")) || skops != path.ends_with(".skops") {
+            return Err(LoadError::Malformed {
+                reason: "the model file is not of the format that `MLmodel` declares".to_owned(),
+            });
+        }
+        Ok(Arc::new(sklearn::load_wrapper(manifest, bytes, skops, class)?))
+    }
+}
+
+/// Text of the model, fit to be shown.
+fn shown(text: &str) -> String {
+    text.chars()
+        .take(SHOWN_CHARS)
+        .map(|c| if c.is_control() || c == '`' { '?' } else { c })
+        .collect()
+}
+
+fn load(manifest: &Manifest, bytes: &[u8]) -> Result<LightgbmModel, LightgbmError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| LightgbmError::content("it is not UTF-8"))?;
+    let booster = Booster::compile(text, -1)?;
+    let declared = manifest.signature().map_err(|error| {
+        LightgbmError::unsupported("`MLmodel`", format!("has a signature that is not understood: {error}"))
+    })?;
+    let (input, signature) = Input::new(&booster, declared)?;
+    let served = match Method::parse(manifest.predict_fn()) {
+        Some(method) if LightgbmModel::METHODS.contains(&method) => method,
+        _ => {
+            let name = shown(manifest.predict_fn());
+            return Err(LightgbmError::unsupported(
+                "the model",
+                format!("is served by `{name}`, which it does not have"),
+            ));
+        }
+    };
+    Ok(LightgbmModel {
+        signature,
+        input,
+        booster,
+        served,
+        numbers: Arc::new(Field::new_list_field(DataType::Float64, false)),
+    })
+}
