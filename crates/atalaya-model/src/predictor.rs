@@ -142,6 +142,14 @@ pub enum PredictError {
         /// Row of the batch, from 0.
         row: usize,
     },
+    /// A step of the model has no answer for the batch.
+    #[error("{place}: {problem}")]
+    Evaluation {
+        /// The step.
+        place: String,
+        /// Why, in words.
+        problem: String,
+    },
     /// The model has no such method.
     #[error("the model has no method `{method}`")]
     Method {

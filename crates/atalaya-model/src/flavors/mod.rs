@@ -1,6 +1,7 @@
 //! Flavors: the serialised formats that an `MLmodel` file may name, each turned into a predictor by one entry of
 //! [`FLAVORS`]. To add one: a file here, and a line in the table.
 
+pub mod onnx;
 pub mod sklearn;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use crate::load::LoadError;
 use crate::manifest::Manifest;
 use crate::predictor::Predictor;
 
+pub use onnx::Onnx;
 pub use sklearn::Sklearn;
 
 /// One serialised format of `MLmodel`'s `flavors`.
@@ -26,4 +28,4 @@ pub trait Flavor: Send + Sync {
 }
 
 /// Every flavor that runs natively, in the order in which a model that has several is tried.
-pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn];
+pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Onnx];

@@ -13,6 +13,14 @@ const MOST: Duration = Duration::from_secs(1);
 
 /// A model folder around one model file.
 fn folder(file: &str, bytes: &[u8]) -> ModelFiles {
+    if Path::new(file).extension().is_some_and(|extension| extension == "onnx") {
+        let manifest = "flavors:\n  onnx:\n    data: model.onnx\n";
+        let files: [(&str, Arc<[u8]>); 2] = [
+            ("MLmodel", Arc::from(manifest.as_bytes())),
+            ("model.onnx", Arc::from(bytes)),
+        ];
+        return ModelFiles::from_pairs(files).expect("two files");
+    }
     let skops = Path::new(file)
         .extension()
         .is_some_and(|extension| extension == "skops");
@@ -77,6 +85,12 @@ fn hostile_files_end_in_a_typed_error() {
         ("duplicate_schema.skops", "two members of one name"),
         ("npy_huge_shape.skops", "numpy array"),
         ("zip_bomb.skops", "beyond the limit"),
+        ("onnx_cycle.onnx", "cycle"),
+        ("onnx_custom_op.onnx", "`evil.RunPython`"),
+        ("onnx_dims_lie.onnx", "the number of bytes is not that of its shape"),
+        ("onnx_external_data.onnx", "outside of the model directory"),
+        ("onnx_len_lies.onnx", "longer than what holds it"),
+        ("onnx_varint.onnx", "more than 64 bits"),
     ] {
         let error = outcomes[file].as_ref().expect_err(file);
         assert!(error.contains(said), "{file}: {error}");

@@ -7,6 +7,7 @@ mod hostile;
 mod load;
 mod manifest;
 mod numbers;
+mod onnx;
 mod payload_shapes;
 mod pickle_properties;
 mod pickled;
