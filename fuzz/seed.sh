@@ -1,11 +1,12 @@
 #!/bin/sh
-# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|manifest|payload
+# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|onnx|manifest|payload
 set -eu
 cd "$(dirname "$0")/.."
 target="$1"
 case "$target" in
     pickle) pattern='*.pkl' ;;
     skops) pattern='*.skops' ;;
+    onnx) pattern='*.onnx' ;;
     manifest) pattern='MLmodel' ;;
     payload) pattern='' ;;
     *) echo "unknown target: $target" >&2; exit 2 ;;
@@ -20,6 +21,6 @@ if [ "$target" = payload ]; then
     printf '1bmi,age,sex,smoker\n27.3,45,"a ""b""",true\n' >"fuzz/corpus/payload/csv"
     exit 0
 fi
-find fixtures/models fixtures/hostile fixtures/payloads -name "$pattern" -type f | while read -r file; do
+find fixtures/models fixtures/onnx fixtures/hostile fixtures/payloads -name "$pattern" -type f | while read -r file; do
     cp "$file" "fuzz/corpus/$target/$(sha256sum "$file" | cut -c1-40)"
 done

@@ -11,6 +11,7 @@ use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 use atalaya_model::flavors::onnx::{self, OnnxModel};
+use atalaya_model::payload::{ContentType, decode, encode_named};
 use atalaya_model::{LoadError, Manifest, Method, ModelFiles, PredictError, Predictor, load};
 use atalaya_testkit::npy::{self, Values};
 use proptest::prelude::*;
@@ -272,6 +273,58 @@ fn maps_of_classes_keep_their_keys() {
     let outputs = model.outputs(&batch).unwrap();
     assert_eq!(outputs[0].keys, None);
     assert_eq!(outputs[1].keys, Some(vec![Arc::from("0"), Arc::from("1")]));
+}
+
+/// Numbers of two JSON texts of one structure are near each other, and everything else is the same.
+fn alike(expected: &Value, found: &Value) -> bool {
+    match (expected, found) {
+        (Value::Number(e), Value::Number(f)) => {
+            let (e, f) = (e.as_f64().unwrap(), f.as_f64().unwrap());
+            (e - f).abs() <= 1e-6 + 1e-5 * e.abs()
+        }
+        (Value::Array(e), Value::Array(f)) => e.len() == f.len() && e.iter().zip(f).all(|(e, f)| alike(e, f)),
+        (Value::Object(e), Value::Object(f)) => {
+            e.len() == f.len() && e.iter().all(|(key, e)| f.get(key).is_some_and(|f| alike(e, f)))
+        }
+        (expected, found) => expected == found,
+    }
+}
+
+#[test]
+fn requests_are_answered_in_the_form_of_mlflow() {
+    for case in SMALL.iter() {
+        let folder = atalaya_testkit::fixture("onnx").join(&case.name);
+        let serving: Value = serde_json::from_slice(&atalaya_testkit::read_folder(&folder)["serving.json"]).unwrap();
+        let model = case.load().unwrap();
+        let body = serving["request"].to_string();
+        let request = decode(ContentType::Json, body.as_bytes(), model.signature()).unwrap();
+        let (_, named) = model.predict_named(&request.batch).unwrap();
+        let mut out = Vec::new();
+        encode_named(&named, &mut out);
+        let expected: Value = serde_json::from_str(serving["response_text"].as_str().unwrap()).unwrap();
+        let found: Value = serde_json::from_slice(&out).unwrap();
+        assert!(alike(&expected, &found), "{}: {expected} became {found}", case.name);
+    }
+}
+
+#[test]
+fn a_frame_is_answered_by_one_object_per_row() {
+    let (case, _) = small("onnx_logreg_zipmap");
+    let columns: Vec<String> = (0..8)
+        .map(|at| format!("{{\"name\": \"f{at}\", \"type\": \"double\"}}"))
+        .collect();
+    let manifest = format!("{MANIFEST}signature:\n  inputs: '[{}]'\n", columns.join(", "));
+    let files = model_files(case.files.read("model.onnx").unwrap(), &manifest);
+    let model = load(&files).unwrap().predictor;
+    let batch = model.signature().enforce(&case.input).unwrap().slice(0, 2);
+    let (_, named) = model.predict_named(&batch).unwrap();
+    let mut out = Vec::new();
+    encode_named(&named, &mut out);
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.starts_with("{\"predictions\": [{\"output_label\": 1, \"output_probability\": {\"0\": "),
+        "{text}"
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod tensor;
 mod wire;
 
 pub use error::OnnxError;
-pub use model::{OnnxModel, Output};
+pub use model::OnnxModel;
 pub use ops::operators;
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use super::proto::{Graph, Model};
 use super::tensor::{Elements, Kind, Tensor};
 use crate::files::ModelFiles;
 use crate::manifest::Manifest;
-use crate::predictor::{Method, PredictError, Predictions, Predictor};
+use crate::predictor::{Method, NamedOutput, NamedOutputs, PredictError, Predictions, Predictor};
 use crate::signature::Signature;
 
 /// Newest version of the file format that is known (ONNX 1.23).
@@ -52,17 +52,8 @@ pub struct OnnxModel {
     inputs: Vec<Input>,
     names: Vec<String>,
     shapes: Vec<Shape>,
-}
-
-/// One output of the graph, one element per row.
-#[derive(Debug, Clone)]
-pub struct Output {
-    /// The output's name in the graph.
-    pub name: String,
-    /// `Int64`, `Float64`, `Utf8` or `Boolean`, or a `FixedSizeList` of them for several per row.
-    pub values: ArrayRef,
-    /// The keys of each row's map, when the graph gives a sequence of maps (`ZipMap`): one per element of the list.
-    pub keys: Option<Vec<Arc<str>>>,
+    /// Whether the signature names columns, so that MLflow passes a frame.
+    framed: bool,
 }
 
 impl OnnxModel {
@@ -92,6 +83,7 @@ impl OnnxModel {
             Ok(declared) => declared,
             Err(error) => return Err(OnnxError::unsupported("the signature", error.to_string())),
         };
+        let framed = declared.is_some_and(|signature| !signature.positional());
         let (inputs, signature) = inputs(&types, declared)?;
         let names = graph.outputs.iter().map(|output| output.name.to_owned()).collect();
         let mut model = Self {
@@ -100,6 +92,7 @@ impl OnnxModel {
             inputs,
             names,
             shapes: Vec::new(),
+            framed,
         };
         model.shapes = model.tried()?;
         Ok(model)
@@ -120,7 +113,8 @@ impl OnnxModel {
         for (output, (name, keys)) in outputs.iter().zip(self.names.iter().zip(&self.program.keys)) {
             let problem = |problem: &str| OnnxError::unsupported(format!("output `{}`", shown(name)), problem);
             let width = match *output.shape() {
-                [TRIAL_ROWS] => None,
+                // Some converters give the labels as one row.
+                [TRIAL_ROWS] | [1, TRIAL_ROWS] => None,
                 [TRIAL_ROWS, width] => Some(width),
                 _ => return Err(problem("it has not one element or list per row")),
             };
@@ -139,18 +133,22 @@ impl OnnxModel {
     ///
     /// # Errors
     /// As [`Predictor::predict`].
-    pub fn outputs(&self, batch: &RecordBatch) -> Result<Vec<Output>, PredictError> {
-        let tensors = self.evaluate(batch)?;
+    pub fn outputs(&self, batch: &RecordBatch) -> Result<Vec<NamedOutput>, PredictError> {
+        Ok(self.named(&self.evaluate(batch)?, batch.num_rows()))
+    }
+
+    fn named(&self, tensors: &[Arc<Tensor>], rows: usize) -> Vec<NamedOutput> {
         let all = tensors
             .iter()
             .zip(&self.shapes)
             .zip(self.names.iter().zip(&self.program.keys));
-        let outputs = all.map(|((tensor, shape), (name, keys))| Output {
+        let outputs = all.map(|((tensor, shape), (name, keys))| NamedOutput {
             name: name.clone(),
-            values: array(tensor, *shape, batch.num_rows()),
+            values: array(tensor, *shape, rows),
+            nested: shape.width == Some(1),
             keys: keys.as_ref().map(|keys| keys.0.clone()),
         });
-        Ok(outputs.collect())
+        outputs.collect()
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<Vec<Arc<Tensor>>, PredictError> {
@@ -166,7 +164,7 @@ impl OnnxModel {
         let outputs = self.program.run(given, &budget)?;
         for (output, (shape, name)) in outputs.iter().zip(self.shapes.iter().zip(&self.names)) {
             let fits = match (output.shape(), shape.width) {
-                ([found], None) => *found == rows,
+                ([found] | [1, found], None) => *found == rows,
                 ([found, width], Some(expected)) => *found == rows && *width == expected,
                 _ => false,
             };
@@ -178,6 +176,15 @@ impl OnnxModel {
             }
         }
         Ok(outputs)
+    }
+
+    fn predictions(&self, outputs: &[NamedOutput]) -> Predictions {
+        let output = |position: usize| Arc::clone(&outputs[position].values);
+        Predictions {
+            // A graph without outputs is not compiled.
+            values: output(0),
+            probabilities: self.probabilities().map(output),
+        }
     }
 
     /// The position of the output that has the probabilities.
@@ -215,19 +222,16 @@ impl Predictor for OnnxModel {
     }
 
     fn predict(&self, batch: &RecordBatch) -> Result<Predictions, PredictError> {
-        let tensors = self.evaluate(batch)?;
-        let rows = batch.num_rows();
-        let output = |position: usize| {
-            let (tensor, shape) = (tensors.get(position)?, self.shapes.get(position)?);
-            Some(array(tensor, *shape, rows))
-        };
-        let values = output(0).ok_or(PredictError::Method {
-            method: Method::Predict,
-        })?;
-        Ok(Predictions {
-            values,
-            probabilities: self.probabilities().and_then(output),
-        })
+        Ok(self.predictions(&self.outputs(batch)?))
+    }
+
+    /// MLflow answers a frame with a frame, where each output has one value per row; an array with a dictionary.
+    fn predict_named(&self, batch: &RecordBatch) -> Result<(Predictions, NamedOutputs), PredictError> {
+        let outputs = self.outputs(batch)?;
+        let single = |shape: &Shape| shape.width.is_none_or(|width| width == 1);
+        let mut shapes = self.shapes.iter().zip(&self.program.keys);
+        let records = self.framed && shapes.all(|(shape, keys)| single(shape) || keys.is_some());
+        Ok((self.predictions(&outputs), NamedOutputs { outputs, records }))
     }
 
     fn methods(&self) -> Vec<Method> {
