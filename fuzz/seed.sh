@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|manifest|payload|xgboost
 # Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|lightgbm|manifest|payload
+# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|onnx|manifest|payload
 set -eu
 cd "$(dirname "$0")/.."
 target="$1"
@@ -8,6 +9,7 @@ case "$target" in
     pickle) pattern='*.pkl' ;;
     skops) pattern='*.skops' ;;
     lightgbm) pattern='*lgb*' ;;
+    onnx) pattern='*.onnx' ;;
     manifest) pattern='MLmodel' ;;
     payload) pattern='' ;;
     xgboost) pattern='model.ubj model.json ubj_*.ubj xgb_*.json' ;;
@@ -28,4 +30,6 @@ for name in $pattern; do
     find fixtures/models fixtures/hostile fixtures/payloads -name "$name" -type f | while read -r file; do
         cp "$file" "fuzz/corpus/$target/$(sha256sum "$file" | cut -c1-40)"
     done
+find fixtures/models fixtures/onnx fixtures/hostile fixtures/payloads -name "$pattern" -type f | while read -r file; do
+    cp "$file" "fuzz/corpus/$target/$(sha256sum "$file" | cut -c1-40)"
 done

@@ -19,4 +19,5 @@ pub use inspect::{Inspection, Outline, OutlinePart, Verdict, inspect};
 pub use load::{LoadError, LoadedModel, load};
 pub use manifest::{FlavorConfig, Manifest, ManifestError};
 pub use predictor::{COLUMNS_LAYOUT, ExecutorFailure, Method, PredictError, Predictions, Predictor};
+pub use predictor::{Method, NamedOutput, NamedOutputs, PredictError, Predictions, Predictor};
 pub use signature::{ColumnSpec, ColumnType, Signature, SignatureError};

@@ -3,6 +3,8 @@
 //! A predictor is immutable and shared by threads; batching, time limits and
 //! threads are the caller's business.
 
+use std::sync::Arc;
+
 use arrow_array::{ArrayRef, RecordBatch};
 
 use crate::signature::Signature;
@@ -86,6 +88,15 @@ pub trait Predictor: Send + Sync {
     /// [`PredictError`] when the model refuses a value (a missing value, an unknown category).
     fn predict(&self, batch: &RecordBatch) -> Result<Predictions, PredictError>;
 
+    /// As [`Predictor::predict`], together with all outputs by name for a model that MLflow answers so (ONNX); they are
+    /// empty for the others.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    fn predict_named(&self, batch: &RecordBatch) -> Result<(Predictions, NamedOutputs), PredictError> {
+        Ok((self.predict(batch)?, NamedOutputs::default()))
+    }
+
     /// The methods that [`Predictor::call`] answers.
     fn methods(&self) -> Vec<Method> {
         vec![Method::Predict]
@@ -141,6 +152,26 @@ pub enum ExecutorFailure {
     Unavailable,
     /// The worker answered against the protocol.
     Protocol,
+/// Answers by name, and the form in which MLflow writes them.
+#[derive(Debug, Clone, Default)]
+pub struct NamedOutputs {
+    /// In the order of the model.
+    pub outputs: Vec<NamedOutput>,
+    /// Whether the answer is a list of one object per row (the input was a frame), rather than one object of lists.
+    pub records: bool,
+}
+
+/// One of several answers per row.
+#[derive(Debug, Clone)]
+pub struct NamedOutput {
+    /// Its name in the model.
+    pub name: String,
+    /// As [`Predictions::values`].
+    pub values: ArrayRef,
+    /// Whether a single value per row is written as a list of one: a matrix of one column in Python.
+    pub nested: bool,
+    /// The keys of each row's values, when Python has a dictionary per row.
+    pub keys: Option<Vec<Arc<str>>>,
 }
 
 /// Why a batch could not be answered. Names the column and what was expected, never a value.
@@ -169,6 +200,14 @@ pub enum PredictError {
         column: String,
         /// Row of the batch, from 0.
         row: usize,
+    },
+    /// A step of the model has no answer for the batch.
+    #[error("{place}: {problem}")]
+    Evaluation {
+        /// The step.
+        place: String,
+        /// Why, in words.
+        problem: String,
     },
     /// The model has no such method.
     #[error("the model has no method `{method}`")]

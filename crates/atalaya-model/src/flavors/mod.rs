@@ -2,6 +2,7 @@
 //! [`FLAVORS`]. To add one: a file here, and a line in the table.
 
 pub mod lightgbm;
+pub mod onnx;
 pub mod sklearn;
 pub mod xgboost;
 
@@ -14,6 +15,7 @@ use crate::manifest::Manifest;
 use crate::predictor::Predictor;
 
 pub use lightgbm::Lightgbm;
+pub use onnx::Onnx;
 pub use sklearn::Sklearn;
 pub use xgboost::Xgboost;
 
@@ -38,3 +40,4 @@ pub trait Flavor: Send + Sync {
 
 /// Every flavor that runs natively, in the order in which a model that has several is tried.
 pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Lightgbm, &Xgboost];
+pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Onnx];

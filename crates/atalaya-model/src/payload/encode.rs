@@ -11,6 +11,7 @@ use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_schema::DataType;
 
 use crate::predictor::{COLUMNS_LAYOUT, Predictions};
+use crate::predictor::{NamedOutput, NamedOutputs, Predictions};
 
 /// Appends `{"predictions": [...]}` to `out`: one element per row, a list for a row with several outputs.
 ///
@@ -26,6 +27,77 @@ pub fn encode_predictions(predictions: &Predictions, out: &mut Vec<u8>) {
         _ => list(&predictions.values, out),
     }
     out.push(b'}');
+}
+
+/// Appends `{"predictions": {"label": [...], ...}}` to `out`, or for records `{"predictions": [{"label": ..., ...}, ...]}`.
+///
+/// # Panics
+/// As [`encode_predictions`].
+pub fn encode_named(named: &NamedOutputs, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"predictions\": ");
+    if named.records {
+        let rows = named.outputs.first().map_or(0, |output| output.values.len());
+        separated(b"[]", 0..rows, out, |row, out| {
+            separated(b"{}", &named.outputs, out, |output, out| {
+                string(&output.name, out);
+                out.extend_from_slice(b": ");
+                row_of(output, row, false, out);
+            });
+        });
+    } else {
+        separated(b"{}", &named.outputs, out, |output, out| {
+            string(&output.name, out);
+            out.extend_from_slice(b": ");
+            separated(b"[]", 0..output.values.len(), out, |row, out| {
+                row_of(output, row, output.nested, out);
+            });
+        });
+    }
+    out.push(b'}');
+}
+
+/// The items between two brackets, with commas.
+fn separated<T>(
+    brackets: &[u8; 2],
+    items: impl IntoIterator<Item = T>,
+    out: &mut Vec<u8>,
+    mut item: impl FnMut(T, &mut Vec<u8>),
+) {
+    out.push(brackets[0]);
+    for (position, one) in items.into_iter().enumerate() {
+        if position > 0 {
+            out.extend_from_slice(b", ");
+        }
+        item(one, out);
+    }
+    out.push(brackets[1]);
+}
+
+/// One row of an output: a value, a list, or an object by the output's keys.
+fn row_of(output: &NamedOutput, row: usize, nested: bool, out: &mut Vec<u8>) {
+    let mut written = Vec::new();
+    list(&output.values.slice(row, 1), &mut written);
+    // A list of one element, whose brackets go.
+    let value = written.get(1..written.len().saturating_sub(1)).unwrap_or_default();
+    let Some(keys) = &output.keys else {
+        if nested {
+            out.extend_from_slice(&written);
+        } else {
+            out.extend_from_slice(value);
+        }
+        return;
+    };
+    let values = match output.values.data_type() {
+        DataType::FixedSizeList(_, _) => output.values.as_fixed_size_list().value(row),
+        _ => output.values.slice(row, 1),
+    };
+    separated(b"{}", keys.iter().enumerate(), out, |(place, key), out| {
+        string(key, out);
+        out.extend_from_slice(b": ");
+        let mut one = Vec::new();
+        list(&values.slice(place, 1), &mut one);
+        out.extend_from_slice(one.get(1..one.len().saturating_sub(1)).unwrap_or_default());
+    });
 }
 
 /// An array as a JSON list.

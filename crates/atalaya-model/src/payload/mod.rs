@@ -14,6 +14,6 @@ mod request;
 mod shapes;
 
 pub use content_type::ContentType;
-pub use encode::encode_predictions;
+pub use encode::{encode_named, encode_predictions};
 pub use error::{ContentTypeError, MAX_ERROR_BYTES, PayloadError, ValueProblem};
 pub use request::{Request, decode};

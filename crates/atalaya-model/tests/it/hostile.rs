@@ -20,6 +20,21 @@ fn folder(file: &str, bytes: &[u8]) -> ModelFiles {
         Some("txt") => ("model.lgb", "  lightgbm:\n    data: model.lgb\n".to_owned()),
         Some("json") => ("model.json", "  xgboost:\n    data: model.json\n".to_owned()),
         _ => ("model.pkl", sklearn("pickle")),
+    if Path::new(file).extension().is_some_and(|extension| extension == "onnx") {
+        let manifest = "flavors:\n  onnx:\n    data: model.onnx\n";
+        let files: [(&str, Arc<[u8]>); 2] = [
+            ("MLmodel", Arc::from(manifest.as_bytes())),
+            ("model.onnx", Arc::from(bytes)),
+        ];
+        return ModelFiles::from_pairs(files).expect("two files");
+    }
+    let skops = Path::new(file)
+        .extension()
+        .is_some_and(|extension| extension == "skops");
+    let (path, format) = if skops {
+        ("model.skops", "skops")
+    } else {
+        ("model.pkl", "pickle")
     };
     let manifest = format!("flavors:\n{flavor}");
     let files: [(&str, Arc<[u8]>); 2] = [("MLmodel", Arc::from(manifest.into_bytes())), (path, Arc::from(bytes))];
@@ -102,6 +117,12 @@ fn hostile_files_end_in_a_typed_error() {
         ),
         ("xgb_short_array.json", "`right_children`"),
         ("xgb_num_class_huge.json", "`num_class`"),
+        ("onnx_cycle.onnx", "cycle"),
+        ("onnx_custom_op.onnx", "`evil.RunPython`"),
+        ("onnx_dims_lie.onnx", "the number of bytes is not that of its shape"),
+        ("onnx_external_data.onnx", "outside of the model directory"),
+        ("onnx_len_lies.onnx", "longer than what holds it"),
+        ("onnx_varint.onnx", "more than 64 bits"),
     ] {
         let error = outcomes[file].as_ref().expect_err(file);
         assert!(error.contains(said), "{file}: {error}");

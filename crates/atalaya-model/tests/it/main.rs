@@ -9,6 +9,7 @@ mod lightgbm;
 mod load;
 mod manifest;
 mod numbers;
+mod onnx;
 mod payload_shapes;
 mod pickle_properties;
 mod pickled;
