@@ -15,5 +15,5 @@ pub use files::{FilesError, ModelFiles};
 pub use flavors::{FLAVORS, Flavor};
 pub use load::{LoadError, LoadedModel, load};
 pub use manifest::{FlavorConfig, Manifest, ManifestError};
-pub use predictor::{Method, PredictError, Predictions, Predictor};
+pub use predictor::{Method, ParamValue, Params, PredictError, Predictions, Predictor};
 pub use signature::{ColumnSpec, ColumnType, Signature, SignatureError};

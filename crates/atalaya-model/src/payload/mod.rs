@@ -10,10 +10,11 @@ mod error;
 mod json;
 pub mod limits;
 mod number;
+mod params;
 mod request;
 mod shapes;
 
 pub use content_type::ContentType;
 pub use encode::encode_predictions;
-pub use error::{ContentTypeError, MAX_ERROR_BYTES, PayloadError, ValueProblem};
-pub use request::{Request, decode};
+pub use error::{ContentTypeError, MAX_ERROR_BYTES, ParamProblem, PayloadError, ValueProblem};
+pub use request::{Options, Request, decode, decode_with};
