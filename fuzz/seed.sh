@@ -23,6 +23,8 @@ if [ "$target" = payload ]; then
     printf '0{"instances": [[27.3, "45", "\\ud83d\\ude00", 1]], "params": {}, "stream": true}' >"fuzz/corpus/payload/instances"
     printf '0{"inputs": {"bmi": [1e-3, -0.0], "age": [4.5e1, null]}}' >"fuzz/corpus/payload/inputs"
     printf '1bmi,age,sex,smoker\n27.3,45,"a ""b""",true\n' >"fuzz/corpus/payload/csv"
+    printf '0{"inputs": {"bmi": [1], "at": ["2026-01-02T03:04:05Z"], "raw": ["aGk="]}, "params": {"t": 1, "stop": ["a"], "more": {}}}' >"fuzz/corpus/payload/params"
+    printf '2{"inputs": {"bmi": [NaN, -Infinity], "n": [1, null], "f": [0.1, Infinity]}}' >"fuzz/corpus/payload/words"
     exit 0
 fi
 set -f

@@ -95,6 +95,14 @@ pub trait Predictor: Send + Sync {
     /// As [`Predictor::predict`].
     fn predict_named(&self, batch: &RecordBatch) -> Result<(Predictions, NamedOutputs), PredictError> {
         Ok((self.predict(batch)?, NamedOutputs::default()))
+    /// As [`Predictor::predict`], with the request's inference parameters: one for each that
+    /// [`Signature::params`](crate::Signature::params) declares. Most models take none, and ignore them.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    fn predict_with(&self, batch: &RecordBatch, params: &Params) -> Result<Predictions, PredictError> {
+        let _ = params;
+        self.predict(batch)
     }
 
     /// The methods that [`Predictor::call`] answers.
@@ -113,6 +121,57 @@ pub trait Predictor: Send + Sync {
             Method::Predict => Ok(self.predict(batch)?.values),
             method => Err(PredictError::Method { method }),
         }
+    }
+}
+
+/// A value of an inference parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ParamValue {
+    /// `null`, which MLflow takes for any type.
+    Null,
+    /// `boolean`.
+    Boolean(bool),
+    /// `integer` and `long`.
+    Long(i64),
+    /// `float` and `double`.
+    Double(f64),
+    /// `string`.
+    String(String),
+    /// `datetime`, microseconds since 1970 in UTC.
+    Datetime(i64),
+    /// A parameter of shape `[-1]`.
+    List(Vec<Self>),
+    /// `object`, as JSON text.
+    Object(String),
+}
+
+/// The inference parameters of a request, in the order in which the model declares them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Params {
+    values: Vec<(String, ParamValue)>,
+}
+
+impl Params {
+    /// Appends a parameter.
+    pub fn push(&mut self, name: impl Into<String>, value: ParamValue) {
+        self.values.push((name.into(), value));
+    }
+
+    /// The value of the parameter called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&ParamValue> {
+        self.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
+    /// Every parameter and its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ParamValue)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 }
 

@@ -53,6 +53,22 @@ impl ColumnType {
         }
     }
 
+    /// The type that MLflow's word names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "long" => Self::Long,
+            "integer" => Self::Integer,
+            "double" => Self::Double,
+            "float" => Self::Float,
+            "boolean" => Self::Boolean,
+            "string" => Self::String,
+            "datetime" => Self::Datetime,
+            "binary" => Self::Binary,
+            _ => return None,
+        })
+    }
+
     /// The Arrow type of such a column in every batch that reaches a predictor.
     #[must_use]
     pub fn arrow_type(self) -> DataType {
@@ -118,7 +134,7 @@ pub struct OutputSpec {
     pub shape: Vec<i64>,
 }
 
-/// One declared inference parameter. Native predictors take none; they are kept for whoever shows the model.
+/// One declared inference parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParamSpec {
     /// Its name.
@@ -127,6 +143,8 @@ pub struct ParamSpec {
     pub dtype: String,
     /// Its default value, as JSON text.
     pub default: String,
+    /// Whether it is a list of values of that type: MLflow's shape `[-1]`.
+    pub list: bool,
 }
 
 /// What a model declares about its inputs and outputs.
@@ -173,10 +191,12 @@ pub enum SignatureError {
     #[error("the signature has more than {MAX_COLUMNS} inputs")]
     TooWide,
     /// Required columns are not in the batch.
-    #[error("required columns are missing: {}", name_list(.columns))]
+    #[error("required columns are missing: {}{}", name_list(.columns), did_you_mean(.close.as_deref()))]
     Missing {
         /// The columns' names.
         columns: Vec<String>,
+        /// The missing column that a column of the batch is called almost like.
+        close: Option<String>,
     },
     /// A positional signature got another number of columns.
     #[error("expected {expected} columns, found {found}")]
@@ -332,6 +352,15 @@ impl Signature {
     pub fn position(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
     }
+
+    /// As [`Signature::position`]; looks at `guess` first, which costs one comparison when it is right.
+    #[inline]
+    pub(crate) fn position_near(&self, name: &str, guess: usize) -> Option<usize> {
+        match self.inputs.get(guess) {
+            Some(column) if column.name == name => Some(guess),
+            _ => self.position(name),
+        }
+    }
 }
 
 impl PartialEq for Signature {
@@ -359,6 +388,49 @@ pub(crate) fn clip(name: &str) -> String {
         text.push(if c.is_control() || c == '`' { '\u{fffd}' } else { c });
     }
     text
+}
+
+/// The one of `names` that `given` most likely stands for: equal but for case, spaces and punctuation, or with a typing
+/// error or two; the first of several. Only a bounded number of names is compared, and of a bounded length.
+pub(crate) fn closest<'n>(names: impl Iterator<Item = &'n str>, given: &str) -> Option<&'n str> {
+    const MAX_NAMES: usize = 1_000;
+    const MAX_BYTES: usize = 64;
+    if given.len() > MAX_BYTES {
+        return None;
+    }
+    let plain = |name: &str| -> Vec<char> {
+        let kept = name.chars().filter(|c| c.is_alphanumeric());
+        kept.flat_map(char::to_lowercase).collect()
+    };
+    let wanted = plain(given);
+    let names = names.take(MAX_NAMES).filter(|name| name.len() <= MAX_BYTES);
+    names
+        .map(|name| (distance(&plain(name), &wanted), name))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, name)| *distance == 0 || *distance * 4 <= name.chars().count().min(8))
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein's distance: insertions, deletions and replacements from one text to the other.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.iter().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != right);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The hint that a name was almost right.
+pub(crate) fn did_you_mean(close: Option<&str>) -> String {
+    close.map_or_else(String::new, |name| {
+        format!("; one is there that is almost so: did you mean `{}`?", clip(name))
+    })
 }
 
 /// "`a`, `b` and 3 more".

@@ -1,16 +1,26 @@
 //! CSV with a header line, RFC 4180: commas, quotes doubled within quotes, LF or CRLF. An empty field is missing.
 
+use std::cell::RefCell;
+
 use arrow_array::RecordBatch;
-use csv::{ErrorKind, ReaderBuilder, StringRecord};
+use csv_core::ReadRecordResult;
 
 use super::columns::Columns;
 use super::error::PayloadError;
-use super::limits::MAX_TEXT_BYTES;
-use super::shapes::{Layout, refuse_empty};
+use super::limits::{MAX_FIELDS, MAX_TEXT_BYTES};
+use super::shapes::{Names, refuse_empty};
 use crate::signature::Signature;
 
 /// Reads the rows of a CSV text.
 pub(super) fn decode(text: &str, signature: &Signature) -> Result<RecordBatch, PayloadError> {
+    PARSER.with_borrow_mut(|parser| {
+        let batch = read(text, signature, parser);
+        parser.shrink();
+        batch
+    })
+}
+
+fn read(text: &str, signature: &Signature, parser: &mut Parser) -> Result<RecordBatch, PayloadError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.contains('\0') {
         return Err(PayloadError::Csv {
@@ -25,21 +35,30 @@ pub(super) fn decode(text: &str, signature: &Signature) -> Result<RecordBatch, P
             record: 0,
         });
     }
-    let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| csv_error(&error))?;
-    if header.is_empty() {
+    let mut records = Records::new(text, parser);
+    let mut names = Names::new("the header", signature);
+    if !records.read()? {
         return Err(PayloadError::Csv {
             problem: "there is no header",
             record: 0,
         });
     }
+    for field in records.fields()? {
+        names.push(field)?;
+    }
+    let layout = names.layout()?;
     let mut columns = Columns::new(signature);
-    let layout = Layout::of_names("the header", &header.iter().collect::<Vec<_>>(), signature)?;
-    let mut record = StringRecord::new();
     let mut rows = 0;
-    while reader.read_record(&mut record).map_err(|error| csv_error(&error))? {
+    while records.read()? {
         columns.check_room(rows)?;
-        for (position, field) in record.iter().enumerate() {
+        if records.width() != layout.width() {
+            return Err(PayloadError::Ragged {
+                row: rows,
+                expected: layout.width(),
+                found: records.width(),
+            });
+        }
+        for (position, field) in records.fields()?.enumerate() {
             if field.len() > MAX_TEXT_BYTES {
                 return Err(PayloadError::TooMany {
                     what: "bytes in one text",
@@ -57,23 +76,104 @@ pub(super) fn decode(text: &str, signature: &Signature) -> Result<RecordBatch, P
     Ok(columns.finish(rows))
 }
 
-fn line_of(text: &str, what: char) -> usize {
-    text.split(what).next().map_or(0, |before| before.matches('\n').count())
+/// The records of a CSV text, one after the other.
+struct Records<'a> {
+    parser: &'a mut Parser,
+    rest: &'a [u8],
+    /// Bytes and fields of the present record.
+    bytes: usize,
+    width: usize,
 }
 
-fn csv_error(error: &csv::Error) -> PayloadError {
-    match error.kind() {
-        ErrorKind::UnequalLengths { pos, expected_len, len } => PayloadError::Ragged {
-            // The header is record 0.
-            row: pos.as_ref().map_or(0, |pos| {
-                usize::try_from(pos.record()).unwrap_or(usize::MAX).saturating_sub(1)
-            }),
-            expected: usize::try_from(*expected_len).unwrap_or(usize::MAX),
-            found: usize::try_from(*len).unwrap_or(usize::MAX),
-        },
-        _ => PayloadError::Csv {
+/// A parser's table, which takes far longer to build than a short text to read, and room for one record.
+struct Parser {
+    core: csv_core::Reader,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+thread_local! {
+    /// One parser for all texts of a thread.
+    static PARSER: RefCell<Parser> = RefCell::new(Parser::new());
+}
+
+impl Parser {
+    /// Room that a record gets at first, and that is kept for the next text.
+    const BYTES: usize = 1 << 12;
+    const FIELDS: usize = 1 << 6;
+
+    fn new() -> Self {
+        Self {
+            core: csv_core::Reader::new(),
+            bytes: vec![0; Self::BYTES],
+            ends: vec![0; Self::FIELDS],
+        }
+    }
+
+    /// Gives back the room that a large record took.
+    fn shrink(&mut self) {
+        self.bytes.truncate(Self::BYTES);
+        self.bytes.shrink_to_fit();
+    }
+}
+
+impl<'a> Records<'a> {
+    fn new(text: &'a str, parser: &'a mut Parser) -> Self {
+        parser.core.reset();
+        Self {
+            parser,
+            rest: text.as_bytes(),
+            bytes: 0,
+            width: 0,
+        }
+    }
+
+    /// Reads the next record; false at the end. Lines without anything are no records.
+    fn read(&mut self) -> Result<bool, PayloadError> {
+        let Parser { core, bytes, ends } = &mut *self.parser;
+        (self.bytes, self.width) = (0, 0);
+        loop {
+            let (result, read, written, ended) =
+                core.read_record(self.rest, &mut bytes[self.bytes..], &mut ends[self.width..]);
+            self.rest = &self.rest[read..];
+            self.bytes += written;
+            self.width += ended;
+            match result {
+                // An empty rest, which comes next, tells the parser that this was all.
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => bytes.resize(2 * bytes.len(), 0),
+                ReadRecordResult::OutputEndsFull if ends.len() > MAX_FIELDS => {
+                    return Err(PayloadError::TooMany {
+                        what: "columns",
+                        limit: MAX_FIELDS,
+                    });
+                }
+                ReadRecordResult::OutputEndsFull => ends.resize(2 * ends.len(), 0),
+                ReadRecordResult::Record => return Ok(true),
+                ReadRecordResult::End => return Ok(false),
+            }
+        }
+    }
+
+    /// How many fields the record has.
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The fields of the record.
+    fn fields(&self) -> Result<impl Iterator<Item = &str>, PayloadError> {
+        let Parser { bytes, ends, .. } = &*self.parser;
+        // The body is UTF-8, and the parser takes out ASCII alone.
+        let text = std::str::from_utf8(&bytes[..self.bytes]).map_err(|_| PayloadError::Csv {
             problem: "it cannot be read",
             record: 0,
-        },
+        })?;
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let ends = ends[..self.width].iter().copied();
+        Ok(starts.zip(ends).map(|(start, end)| &text[start..end]))
     }
+}
+
+fn line_of(text: &str, what: char) -> usize {
+    text.split(what).next().map_or(0, |before| before.matches('\n').count())
 }

@@ -4,7 +4,7 @@
 //! defines, appear in one.
 
 use super::limits;
-use crate::signature::{ColumnType, clip, name_list};
+use crate::signature::{ColumnType, clip, did_you_mean, name_list};
 
 /// Longest error text.
 pub const MAX_ERROR_BYTES: usize = 512;
@@ -115,10 +115,32 @@ pub enum PayloadError {
         expected: ColumnType,
     },
     /// Required columns are not there.
-    #[error("required columns are missing: {}", name_list(.columns))]
+    #[error("required columns are missing: {}{}", typed_list(.columns, .expected), did_you_mean(.close.as_deref()))]
     MissingColumns {
         /// Their names.
         columns: Vec<String>,
+        /// Their declared types.
+        expected: Vec<ColumnType>,
+        /// The missing column that a column of the body is called almost like.
+        close: Option<String>,
+    },
+    /// `params` has a value that is not of the declared type.
+    #[error("param `{}` is declared `{}`: {problem}", clip(.param), clip(.expected))]
+    Param {
+        /// The param.
+        param: String,
+        /// MLflow's word for its type.
+        expected: String,
+        /// What is wrong with its value.
+        problem: ParamProblem,
+    },
+    /// `params` has a name that the model does not declare. (MLflow's scorer drops it and writes a warning.)
+    #[error("`params` has a name that the model does not declare; {}", close_or_all(.close.as_deref(), .declared))]
+    UnknownParam {
+        /// The names that it declares.
+        declared: Vec<String>,
+        /// The declared name that the unknown one is almost like.
+        close: Option<String>,
     },
     /// A list of column names is longer or shorter than a positional signature.
     #[error("`{field}` has {found} columns; the model takes {expected}")]
@@ -181,8 +203,8 @@ pub enum ValueProblem {
     /// A list or an object.
     #[error("a list or an object stands")]
     Nested,
-    /// A number with a fractional part in an integer column. (MLflow's scorer cuts it off silently.)
-    #[error("a number with a fraction stands")]
+    /// A number with a fractional part in an integer column. MLflow's scorer cuts it off silently.
+    #[error("a number with a fraction stands, which would be cut off")]
     Fraction,
     /// A number beyond the type's range.
     #[error("a number beyond the type's range stands")]
@@ -198,13 +220,37 @@ pub enum ValueProblem {
     Base64,
 }
 
+/// What is wrong with a value of `params`.
+#[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
+pub enum ParamProblem {
+    /// A value of another type, or one that this type cannot hold.
+    #[error("a value stands that is not of this type")]
+    Type,
+    /// No list, where the shape is `[-1]`.
+    #[error("it must be a list of such values")]
+    NoList,
+    /// No JSON object, where the type is `object`.
+    #[error("it must be a JSON object")]
+    NoObject,
+    /// The same name again.
+    #[error("it stands twice")]
+    Twice,
+    /// The model's own default is not of the declared type.
+    #[error("the model's default is not of this type; send a value")]
+    Default,
+}
+
 impl PayloadError {
     /// Whether the body was understood but does not fit the model's signature (MLflow's `INVALID_PARAMETER_VALUE`);
     /// otherwise it is a `BAD_REQUEST`.
     #[must_use]
     pub fn is_invalid_parameter(&self) -> bool {
         match self {
-            Self::MissingColumns { .. } | Self::Width { .. } | Self::NoRows { .. } => true,
+            Self::MissingColumns { .. }
+            | Self::Param { .. }
+            | Self::UnknownParam { .. }
+            | Self::Width { .. }
+            | Self::NoRows { .. } => true,
             Self::NotText { .. }
             | Self::Json { .. }
             | Self::NanLiteral { .. }
@@ -243,6 +289,27 @@ impl PayloadError {
             limit: limits::MAX_FIELDS,
         }
     }
+}
+
+/// How many names an error text lists with their types.
+const TYPED_LISTED: usize = 4;
+
+/// "`a` (double), `b` (long) and 3 more".
+fn typed_list(names: &[String], kinds: &[ColumnType]) -> String {
+    let typed = names.iter().zip(kinds).take(TYPED_LISTED);
+    let typed = typed.map(|(name, kind)| format!("`{}` ({})", clip(name), kind.as_str()));
+    let mut text = typed.collect::<Vec<_>>().join(", ");
+    if names.len() > TYPED_LISTED {
+        text.push_str(&format!(" and {} more", names.len() - TYPED_LISTED));
+    }
+    text
+}
+
+fn close_or_all(close: Option<&str>, declared: &[String]) -> String {
+    close.map_or_else(
+        || format!("it takes {}", name_list(declared)),
+        |name| format!("did you mean `{}`?", clip(name)),
+    )
 }
 
 fn column_or_unknown(column: Option<&str>) -> String {

@@ -8,12 +8,14 @@ use std::borrow::Cow;
 
 use super::error::PayloadError;
 use super::limits::{MAX_DEPTH, MAX_NUMBER_BYTES, MAX_TEXT_BYTES};
+use super::number::{Digits, Number};
 
 /// A position in a JSON text.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
+    nan_literals: bool,
 }
 
 /// A value that has no parts, or the sign that one with parts begins here.
@@ -22,15 +24,32 @@ pub(super) enum Token<'a> {
     Null,
     Bool(bool),
     /// As spelled, in JSON's grammar.
-    Number(&'a str),
+    Number(Number<'a>),
     Text(Cow<'a, str>),
+    /// `NaN` or an infinity, where the caller allows them.
+    Word(f64),
     /// `[` or `{`, not consumed.
     Nested,
 }
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, depth: 0 }
+        Self {
+            text,
+            at: 0,
+            depth: 0,
+            nan_literals: false,
+        }
+    }
+
+    /// Takes `NaN`, `Infinity` and `-Infinity` for values, as Python's reader does.
+    pub(super) fn allow_nan_literals(&mut self) {
+        self.nan_literals = true;
+    }
+
+    /// The text from a mark up to here.
+    pub(super) fn since(&self, mark: usize) -> &'a str {
+        &self.text[mark..self.at]
     }
 
     /// Where the next value begins; for [`Scanner::back_to`].
@@ -45,15 +64,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// The first byte of the next token.
+    #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
         self.skip_space();
         self.byte()
     }
 
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
@@ -78,6 +100,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over `[` or `{`; false when the list or object is empty, and then over its end as well.
+    #[inline]
     fn open(&mut self, end: u8) -> Result<bool, PayloadError> {
         self.at += 1;
         if self.peek() == Some(end) {
@@ -98,6 +121,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// After a part: steps over `,` and gives true, or over the end and gives false.
+    #[inline]
     fn next_part(&mut self, end: u8, problem: &'static str) -> Result<bool, PayloadError> {
         match self.peek() {
             Some(b',') => {
@@ -134,6 +158,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A key and the `:` behind it.
+    #[inline]
     pub(super) fn key(&mut self) -> Result<Cow<'a, str>, PayloadError> {
         if self.peek() != Some(b'"') {
             return Err(self.error("expected a key"));
@@ -147,9 +172,15 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next value, or [`Token::Nested`] when it has parts.
+    #[inline]
     pub(super) fn token(&mut self) -> Result<Token<'a>, PayloadError> {
         match self.peek() {
             Some(b'"') => self.string().map(Token::Text),
+            Some(b'N') if self.nan_literals => self.word("NaN", Token::Word(f64::NAN)),
+            Some(b'I') if self.nan_literals => self.word("Infinity", Token::Word(f64::INFINITY)),
+            Some(b'-') if self.nan_literals && self.text.as_bytes().get(self.at + 1) == Some(&b'I') => {
+                self.word("-Infinity", Token::Word(f64::NEG_INFINITY))
+            }
             Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
             Some(b'[' | b'{') => Ok(Token::Nested),
             Some(b'n') => self.word("null", Token::Null),
@@ -231,41 +262,40 @@ impl<'a> Scanner<'a> {
         self.error(problem)
     }
 
-    fn digits(&mut self) -> usize {
-        let start = self.at;
-        while matches!(self.byte(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        self.at - start
-    }
-
-    fn number(&mut self) -> Result<&'a str, PayloadError> {
+    /// A number, from its `-` or first digit.
+    fn number(&mut self) -> Result<Number<'a>, PayloadError> {
+        let bytes = self.text.as_bytes();
         let start = self.at;
         if self.byte() == Some(b'-') {
-            if !matches!(self.text.as_bytes().get(start + 1), Some(b'0'..=b'9')) {
+            if !matches!(bytes.get(start + 1), Some(b'0'..=b'9')) {
                 return Err(self.nan_or("a number is incomplete"));
             }
             self.at += 1;
         }
-        if self.byte() == Some(b'0') {
-            self.at += 1;
-        } else {
-            self.digits();
-        }
+        let mut digits = Digits::default();
+        self.at = match self.byte() {
+            Some(b'0') => self.at + 1,
+            _ => digits.read(bytes, self.at),
+        };
+        let mut fraction = None;
         if self.byte() == Some(b'.') {
-            self.at += 1;
-            if self.digits() == 0 {
+            let point = self.at + 1;
+            self.at = digits.read(bytes, point);
+            if self.at == point {
                 return Err(self.error("a number is incomplete"));
             }
+            fraction = Some(self.at - point);
         }
+        let mut exponent = None;
         if matches!(self.byte(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.byte(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            if self.digits() == 0 {
+            let behind = self.at + 1;
+            self.at = behind + usize::from(matches!(bytes.get(behind), Some(b'+' | b'-')));
+            let end = Digits::default().read(bytes, self.at);
+            if end == self.at {
                 return Err(self.error("a number is incomplete"));
             }
+            self.at = end;
+            exponent = Some(&self.text[behind..end]);
         }
         if self.at - start > MAX_NUMBER_BYTES {
             return Err(PayloadError::TooMany {
@@ -273,9 +303,10 @@ impl<'a> Scanner<'a> {
                 limit: MAX_NUMBER_BYTES,
             });
         }
-        Ok(&self.text[start..self.at])
+        Ok(Number::new(&self.text[start..self.at], digits, fraction, exponent))
     }
 
+    #[inline]
     fn string(&mut self) -> Result<Cow<'a, str>, PayloadError> {
         self.at += 1;
         let plain = self.plain_run()?;
@@ -299,14 +330,16 @@ impl<'a> Scanner<'a> {
     /// The characters up to the next `"` or `\`, which must come.
     fn plain_run(&mut self) -> Result<&'a str, PayloadError> {
         let start = self.at;
-        loop {
-            match self.byte() {
-                Some(b'"' | b'\\') => return Ok(&self.text[start..self.at]),
-                Some(0..0x20) => return Err(self.error("a control character stands in a string")),
-                Some(_) => self.at += 1,
-                None => return Err(self.error("a string does not end")),
-            }
+        let rest = &self.text.as_bytes()[start..];
+        let Some(length) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) else {
+            self.at = self.text.len();
+            return Err(self.error("a string does not end"));
+        };
+        self.at += length;
+        if rest[length] < 0x20 {
+            return Err(self.error("a control character stands in a string"));
         }
+        Ok(&self.text[start..self.at])
     }
 
     /// What follows a `\`.

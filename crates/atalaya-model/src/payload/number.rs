@@ -5,43 +5,150 @@
 
 use super::error::ValueProblem;
 
-/// The text as it may be parsed here, when it is a decimal number: spaces around it taken off; a sign, digits with at
-/// most one point, an exponent. No `nan`, `inf`, `0x10` or `1_000`, which some parsers take for numbers.
-pub(super) fn decimal(text: &str) -> Option<&str> {
-    let text = text.trim_matches([' ', '\t']);
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (unsigned, None),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let exponent_fits = exponent.is_none_or(|exponent| {
-        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-        !exponent.is_empty() && digits(exponent)
-    });
-    let fits = digits(whole) && digits(fraction) && whole.len() + fraction.len() > 0 && exponent_fits;
-    (fits && text.len() <= super::limits::MAX_NUMBER_BYTES).then_some(text)
+/// A decimal number: how it is spelled, and what its digits are when there are few.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Number<'a> {
+    text: &'a str,
+    digits: Digits,
+    /// The power of ten that `digits` counts.
+    exponent: i32,
+    negative: bool,
+    /// Neither a point nor an exponent stands in it.
+    integer: bool,
 }
 
-fn is_integer_spelling(text: &str) -> bool {
-    !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
+/// The digits of a number, without its point, read as one integer.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Digits {
+    /// The integer; meaningless from the 20th digit on.
+    value: u64,
+    count: usize,
+}
+
+impl Digits {
+    /// Every integer of so many digits fits in 64 bits.
+    const MAX_COUNT: usize = 19;
+
+    /// Reads the digits from `at` on; gives the place behind the last.
+    #[inline]
+    pub(super) fn read(&mut self, bytes: &[u8], mut at: usize) -> usize {
+        let start = at;
+        while let Some(digit) = bytes
+            .get(at)
+            .map(|byte| byte.wrapping_sub(b'0'))
+            .filter(|digit| *digit < 10)
+        {
+            self.value = self.value.wrapping_mul(10).wrapping_add(u64::from(digit));
+            at += 1;
+        }
+        self.count += at - start;
+        at
+    }
+
+    /// The integer, when it was read in full.
+    #[inline]
+    fn value(self) -> Option<u64> {
+        (self.count <= Self::MAX_COUNT).then_some(self.value)
+    }
+}
+
+impl<'a> Number<'a> {
+    /// The number spelled `text`, whose digits were read while its grammar was checked: `fraction` of them stand behind
+    /// a point, `exponent` is the text behind `e`.
+    #[inline]
+    pub(super) fn new(text: &'a str, digits: Digits, fraction: Option<usize>, exponent: Option<&str>) -> Self {
+        let shift = match exponent {
+            None => 0,
+            // An exponent that does not fit is beyond the short way in any case.
+            Some(exponent) => exponent.parse::<i32>().unwrap_or(i32::MAX),
+        };
+        // A number has at most MAX_NUMBER_BYTES digits.
+        let below_one = fraction.map_or(0, |count| i32::try_from(count).unwrap_or(i32::MAX));
+        Self {
+            text,
+            digits,
+            exponent: shift.saturating_sub(below_one),
+            negative: text.as_bytes().first() == Some(&b'-'),
+            integer: fraction.is_none() && exponent.is_none(),
+        }
+    }
+
+    /// The number as it is spelled.
+    pub(super) fn text(self) -> &'a str {
+        self.text
+    }
+}
+
+/// The text as a decimal number: spaces around it taken off; a sign, digits with at most one point, an exponent.
+/// No `nan`, `inf`, `0x10` or `1_000`, which some parsers take for numbers.
+pub(super) fn decimal(text: &str) -> Option<Number<'_>> {
+    let text = text.trim_matches([' ', '\t']);
+    let bytes = text.as_bytes();
+    let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
+    let mut digits = Digits::default();
+    let mut at = digits.read(bytes, sign);
+    let mut fraction = None;
+    if bytes.get(at) == Some(&b'.') {
+        let end = digits.read(bytes, at + 1);
+        fraction = Some(end - at - 1);
+        at = end;
+    }
+    if digits.count == 0 || text.len() > super::limits::MAX_NUMBER_BYTES {
+        return None;
+    }
+    let mut exponent = None;
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        let sign = at + 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        let end = Digits::default().read(bytes, sign);
+        if end == sign {
+            return None;
+        }
+        exponent = Some(&text[at + 1..end]);
+        at = end;
+    }
+    (at == bytes.len()).then(|| Number::new(text, digits, fraction, exponent))
 }
 
 /// Every integer up to this magnitude is a double: 2^53.
 const EXACT_IN_DOUBLE: u64 = 1 << 53;
 
-/// The double that `text`, a decimal number, means.
+/// Powers of ten that are doubles.
+const EXACT_POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// The double that a decimal number means.
 ///
 /// `-0` is the integer zero and becomes 0.0; `-0.0` stays −0.0. As in Python.
-pub(super) fn to_f64(text: &str) -> Result<f64, ValueProblem> {
-    if is_integer_spelling(text) {
-        return match text.parse::<i64>() {
-            Ok(value) if value.unsigned_abs() <= EXACT_IN_DOUBLE => Ok(value as f64),
-            _ => exact_f64(text),
+#[inline]
+pub(super) fn to_f64(number: Number<'_>) -> Result<f64, ValueProblem> {
+    // Clinger's short way: of two exact doubles, the quotient or the product is rounded once, which is the nearest one.
+    if let Some(digits) = number.digits.value().filter(|digits| *digits <= EXACT_IN_DOUBLE)
+        && let Some(power) = EXACT_POWERS.get(number.exponent.unsigned_abs() as usize)
+    {
+        let digits = digits as f64;
+        let value = if number.exponent < 0 {
+            digits / power
+        } else {
+            digits * power
         };
+        // 0.0 - 0.0 is 0.0.
+        return Ok(match (number.negative, number.integer) {
+            (true, true) => 0.0 - value,
+            (true, false) => -value,
+            (false, _) => value,
+        });
     }
-    let value = text.parse::<f64>().map_err(|_| ValueProblem::Text)?;
+    long_to_f64(number)
+}
+
+#[cold]
+fn long_to_f64(number: Number<'_>) -> Result<f64, ValueProblem> {
+    if number.integer {
+        return exact_f64(number.text);
+    }
+    let value = number.text.parse::<f64>().map_err(|_| ValueProblem::Text)?;
     if value.is_finite() {
         Ok(value)
     } else {
@@ -62,30 +169,34 @@ fn exact_f64(text: &str) -> Result<f64, ValueProblem> {
     }
 }
 
-/// The float that `text` means: the double, rounded to a float as numpy's `astype` does it.
-pub(super) fn to_f32(text: &str) -> Result<f32, ValueProblem> {
-    let double = to_f64(text)?;
+/// The float that a decimal number means: the double, rounded to a float as numpy's `astype` does it.
+pub(super) fn to_f32(number: Number<'_>) -> Result<f32, ValueProblem> {
+    let double = to_f64(number)?;
     let float = double as f32;
     if !float.is_finite() {
         return Err(ValueProblem::Range);
     }
-    if is_integer_spelling(text) && f64::from(float) != double {
+    if number.integer && f64::from(float) != double {
         return Err(ValueProblem::Inexact);
     }
     Ok(float)
 }
 
-/// The 64-bit integer that `text`, a decimal number, is exactly: `45`, `45.0`, `4.5e1`.
-pub(super) fn to_i64(text: &str) -> Result<i64, ValueProblem> {
-    if is_integer_spelling(text) {
-        return text.parse::<i64>().map_err(|_| ValueProblem::Range);
+/// The 64-bit integer that a decimal number is exactly: `45`, `45.0`, `4.5e1`.
+#[inline]
+pub(super) fn to_i64(number: Number<'_>) -> Result<i64, ValueProblem> {
+    if !number.integer {
+        return integral(number.text);
     }
-    integral(text)
+    match number.digits.value().and_then(|digits| i64::try_from(digits).ok()) {
+        Some(value) => Ok(if number.negative { -value } else { value }),
+        None => number.text.parse::<i64>().map_err(|_| ValueProblem::Range),
+    }
 }
 
-/// The 32-bit integer that `text`, a decimal number, is exactly.
-pub(super) fn to_i32(text: &str) -> Result<i32, ValueProblem> {
-    i32::try_from(to_i64(text)?).map_err(|_| ValueProblem::Range)
+/// The 32-bit integer that a decimal number is exactly.
+pub(super) fn to_i32(number: Number<'_>) -> Result<i32, ValueProblem> {
+    i32::try_from(to_i64(number)?).map_err(|_| ValueProblem::Range)
 }
 
 /// The integer that a spelling with a point or an exponent stands for, in decimal arithmetic.
@@ -120,8 +231,48 @@ fn integral(text: &str) -> Result<i64, ValueProblem> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    fn to_f64(text: &str) -> Result<f64, ValueProblem> {
+        super::to_f64(decimal(text).unwrap())
+    }
+
+    fn to_f32(text: &str) -> Result<f32, ValueProblem> {
+        super::to_f32(decimal(text).unwrap())
+    }
+
+    fn to_i64(text: &str) -> Result<i64, ValueProblem> {
+        super::to_i64(decimal(text).unwrap())
+    }
+
+    fn to_i32(text: &str) -> Result<i32, ValueProblem> {
+        super::to_i32(decimal(text).unwrap())
+    }
+
+    #[test]
+    fn the_short_way_rounds_as_the_long_one() {
+        for digits in [
+            1u64,
+            3,
+            273,
+            9_007_199_254_740_991,
+            EXACT_IN_DOUBLE,
+            EXACT_IN_DOUBLE + 1,
+            u64::MAX,
+        ] {
+            for exponent in -30..30 {
+                for text in [format!("{digits}e{exponent}"), format!("-{digits}.5e{exponent}")] {
+                    assert_eq!(
+                        to_f64(&text).map(f64::to_bits),
+                        Ok(text.parse::<f64>().unwrap().to_bits()),
+                        "{text}"
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn only_decimal_numbers_are_numbers() {

@@ -5,7 +5,11 @@
 //! | `null`, an absent key in some records, an empty CSV field | a missing value where the type has one, else refused |
 //! | `25` for a `double`, `"45"` or `45.0` for a `long`, `0`/`1` for a `boolean` | taken, since the value stays the same |
 //! | `45.7` or `1e30` for a `long`, 2⁵³+1 for a `double`, `true` for a number | refused; MLflow's scorer changes them silently |
-//! | `NaN`, `Infinity`, `"NaN"`, `1e400` for a number | refused |
+//! | `NaN`, `Infinity` for a number | refused, unless [`Options::allow_nan_literals`]; then NaN is a missing value |
+//! | `"NaN"`, `1e400` for a number | refused |
+//! | text in ISO 8601 or a number of nanoseconds for a `datetime` | taken; a time zone is reckoned in |
+//! | base64 for `binary` | taken; line breaks are read over, other strange characters (which Python skips) refused |
+//! | a name in `params` that the model does not declare | refused if it declares any; MLflow drops it with a warning |
 //! | one key twice in a record, a shape or the top level | refused |
 //! | columns that the signature does not have, other top-level keys | read over |
 //! | bytes that are not UTF-8, lone surrogates, a byte order mark before JSON | refused |
@@ -19,7 +23,8 @@ use super::content_type::ContentType;
 use super::error::PayloadError;
 use super::json::{Scanner, Token};
 use super::limits::{MAX_BODY_BYTES, MAX_CLIENT_REQUEST_ID_BYTES};
-use super::{csv, shapes};
+use super::{csv, params, shapes};
+use crate::predictor::Params;
 use crate::signature::Signature;
 
 /// What a caller asks.
@@ -27,17 +32,40 @@ use crate::signature::Signature;
 pub struct Request {
     /// The rows, with exactly [`Signature::arrow_schema`]; at least one.
     pub batch: RecordBatch,
+    /// The inference parameters that the model declares, each as sent or by default; empty when it declares none.
+    pub params: Params,
     /// The caller's own id of the request.
     pub client_request_id: Option<String>,
     /// Whether the caller asked for the answer as a stream of events.
     pub stream: bool,
 }
 
+/// What a server may let callers do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Take `NaN`, `Infinity` and `-Infinity`, which are no JSON but which Python writes: NaN as a missing value, the
+    /// others as they are.
+    pub allow_nan_literals: bool,
+}
+
+/// As [`decode_with`], strictly.
+///
+/// # Errors
+/// As [`decode_with`].
+pub fn decode(content_type: ContentType, body: &[u8], signature: &Signature) -> Result<Request, PayloadError> {
+    decode_with(content_type, body, signature, Options::default())
+}
+
 /// Reads a request body into a batch of the signature's columns.
 ///
 /// # Errors
 /// [`PayloadError`]; [`PayloadError::is_invalid_parameter`] tells its code.
-pub fn decode(content_type: ContentType, body: &[u8], signature: &Signature) -> Result<Request, PayloadError> {
+pub fn decode_with(
+    content_type: ContentType,
+    body: &[u8],
+    signature: &Signature,
+    options: Options,
+) -> Result<Request, PayloadError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(PayloadError::TooMany {
             what: "bytes",
@@ -48,11 +76,12 @@ pub fn decode(content_type: ContentType, body: &[u8], signature: &Signature) -> 
         offset: error.valid_up_to(),
     })?;
     match content_type {
-        ContentType::Json => decode_json(text, signature),
+        ContentType::Json => decode_json(text, signature, options),
         ContentType::Csv => {
             let batch = csv::decode(text, signature)?;
             Ok(Request {
                 batch,
+                params: params::defaults(signature)?,
                 client_request_id: None,
                 stream: false,
             })
@@ -62,12 +91,14 @@ pub fn decode(content_type: ContentType, body: &[u8], signature: &Signature) -> 
 
 /// What the API calls the fields beside the rows.
 const CLIENT_REQUEST_ID: &str = "client_request_id";
+const PARAMS: &str = "params";
 const STREAM: &str = "stream";
 
 /// What has been seen at top level so far.
 #[derive(Default)]
 struct TopLevel {
     batch: Option<RecordBatch>,
+    params: Option<Params>,
     client_request_id: Option<String>,
     stream: bool,
     /// One bit per field of [`TopLevel::FIELDS`].
@@ -75,8 +106,11 @@ struct TopLevel {
     others: Vec<String>,
 }
 
-fn decode_json(text: &str, signature: &Signature) -> Result<Request, PayloadError> {
+fn decode_json(text: &str, signature: &Signature, options: Options) -> Result<Request, PayloadError> {
     let mut scanner = Scanner::new(text);
+    if options.allow_nan_literals {
+        scanner.allow_nan_literals();
+    }
     if scanner.peek() != Some(b'{') {
         // Bad JSON is told apart from good JSON of the wrong kind.
         scanner.skip_value()?;
@@ -93,12 +127,17 @@ fn decode_json(text: &str, signature: &Signature) -> Result<Request, PayloadErro
     scanner.end()?;
     let TopLevel {
         batch,
+        params,
         client_request_id,
         stream,
         ..
     } = top;
     Ok(Request {
         batch: batch.ok_or(PayloadError::NoShape)?,
+        params: match params {
+            Some(params) => params,
+            None => params::defaults(signature)?,
+        },
         client_request_id,
         stream,
     })
@@ -110,7 +149,7 @@ impl TopLevel {
         shapes::SPLIT,
         shapes::INSTANCES,
         shapes::INPUTS,
-        "params",
+        PARAMS,
         CLIENT_REQUEST_ID,
         "usage_context",
         STREAM,
@@ -135,7 +174,8 @@ impl TopLevel {
             }
             CLIENT_REQUEST_ID => self.client_request_id = client_request_id(scanner.token()?)?,
             STREAM => self.stream = stream(&scanner.token()?)?,
-            // `params` and `usage_context`: no native predictor takes parameters, as the reference ignores unknown ones.
+            PARAMS if scanner.peek() == Some(b'{') => self.params = Some(params::read(scanner, signature)?),
+            // `usage_context`, and `params` that are none.
             _ => match scanner.peek() {
                 Some(b'{' | b'n') => scanner.skip_value()?,
                 _ => {

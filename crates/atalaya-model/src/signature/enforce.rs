@@ -9,7 +9,7 @@ use arrow_buffer::ScalarBuffer;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType;
 
-use super::{ColumnSpec, ColumnType, Signature, SignatureError};
+use super::{ColumnSpec, ColumnType, Signature, SignatureError, closest};
 
 impl Signature {
     /// The batch with exactly [`Signature::arrow_schema`]: columns by name (by position for a positional signature),
@@ -41,11 +41,7 @@ impl Signature {
             }
             return Ok(batch.columns().iter().map(Some).collect());
         }
-        let found: Vec<_> = self
-            .inputs
-            .iter()
-            .map(|spec| batch.column_by_name(&spec.name))
-            .collect();
+        let found = self.find_named(batch);
         let missing = self
             .inputs
             .iter()
@@ -55,8 +51,31 @@ impl Signature {
         if columns.is_empty() {
             Ok(found)
         } else {
-            Err(SignatureError::Missing { columns })
+            /// Names of the batch that are compared with the missing ones.
+            const COMPARED: usize = 32;
+            let schema = batch.schema_ref();
+            let others = schema.fields().iter().map(|field| field.name().as_str());
+            let others = others.filter(|name| self.position(name).is_none()).take(COMPARED);
+            let names = columns.iter().take(COMPARED).map(String::as_str);
+            let close = others.filter_map(|other| closest(names.clone(), other)).min();
+            let close = close.map(str::to_owned);
+            Err(SignatureError::Missing { columns, close })
         }
+    }
+
+    /// The batch's column of each input's name, the first where several have it; every name of the batch is looked at
+    /// once.
+    fn find_named<'b>(&self, batch: &'b RecordBatch) -> Vec<Option<&'b ArrayRef>> {
+        let mut found = vec![None; self.inputs.len()];
+        // Most frames keep the order, perhaps with columns between.
+        let mut next = 0;
+        for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+            if let Some(position) = self.position_near(field.name(), next) {
+                found[position].get_or_insert(column);
+                next = position + 1;
+            }
+        }
+        found
     }
 }
 
@@ -217,7 +236,8 @@ mod tests {
         assert_eq!(
             error,
             SignatureError::Missing {
-                columns: vec!["b".to_owned()]
+                columns: vec!["b".to_owned()],
+                close: None
             }
         );
     }

@@ -27,9 +27,11 @@ struct TensorWire {
 #[derive(Deserialize)]
 struct ParamWire {
     name: String,
-    #[serde(rename = "type")]
+    /// `dtype` in files of older versions.
+    #[serde(rename = "type", alias = "dtype")]
     kind: String,
     default: Option<Box<RawValue>>,
+    shape: Option<Vec<i64>>,
 }
 
 pub(super) fn parse(inputs: &str, outputs: Option<&str>, params: Option<&str>) -> Result<Signature, SignatureError> {
@@ -96,7 +98,7 @@ fn column(position: usize, input: Wire, positional: bool) -> Result<ColumnSpec, 
     let unsupported = |reason| SignatureError::Unsupported { position, reason };
     let required = input.required.unwrap_or(!input.optional.unwrap_or(false));
     let kind = match input.tensor {
-        None => word(&input.kind).ok_or(unsupported("its type is nested or unknown"))?,
+        None => ColumnType::parse(&input.kind).ok_or_else(|| unsupported(no_column(&input.kind)))?,
         Some(tensor) if matches!(tensor.shape.as_slice(), [_] | [_, 1]) => {
             dtype(&tensor.dtype).ok_or(unsupported("its dtype has no column type"))?
         }
@@ -133,22 +135,19 @@ fn param(wire: ParamWire) -> ParamSpec {
         name: wire.name,
         dtype: wire.kind,
         default,
+        list: wire.shape.is_some(),
     }
 }
 
-/// MLflow's type words.
-fn word(kind: &str) -> Option<ColumnType> {
-    Some(match kind {
-        "long" => ColumnType::Long,
-        "integer" => ColumnType::Integer,
-        "double" => ColumnType::Double,
-        "float" => ColumnType::Float,
-        "boolean" => ColumnType::Boolean,
-        "string" => ColumnType::String,
-        "datetime" => ColumnType::Datetime,
-        "binary" => ColumnType::Binary,
-        _ => return None,
-    })
+/// Why a word of MLflow is no column's type.
+fn no_column(kind: &str) -> &'static str {
+    match kind {
+        "array" => "its type is `array`, a list in each row",
+        "object" => "its type is `object`, a record in each row",
+        "map" => "its type is `map`, a record in each row",
+        "any" => "its type is `any`",
+        _ => "its type is unknown",
+    }
 }
 
 /// numpy dtypes that have a column type. Unsigned and half-precision ones have none that holds all of their values.

@@ -221,6 +221,11 @@ fn exactly_one_shape() {
 fn missing_columns_and_empty_lists_are_invalid_parameters() {
     let missing = |columns: &[&str]| PayloadError::MissingColumns {
         columns: columns.iter().map(ToString::to_string).collect(),
+        expected: columns
+            .iter()
+            .filter_map(|name| Some(patient().inputs()[patient().position(name)?].kind))
+            .collect(),
+        close: None,
     };
     for (body, wanted) in [
         (
@@ -332,6 +337,30 @@ fn fields_of_the_api_have_their_types() {
 }
 
 #[test]
+fn a_name_that_is_almost_right_is_recognised() {
+    for (body, wanted) in [
+        (
+            r#"{"dataframe_records": [{"age": 1, " BMI": 1, "sex": "f", "smoker": true}]}"#,
+            "required columns are missing: `bmi` (double); one is there that is almost so: did you mean `bmi`?",
+        ),
+        (
+            r#"{"dataframe_split": {"columns": ["age", "bmi", "sex", "smokr"], "data": [[1, 2, "f", true]]}}"#,
+            "required columns are missing: `smoker` (boolean); one is there that is almost so: did you mean `smoker`?",
+        ),
+        (
+            r#"{"inputs": {"Age": [1], "weight": [2]}}"#,
+            "required columns are missing: `age` (long), `bmi` (double), `sex` (string), `smoker` (boolean); one is there that is almost so: did you mean `age`?",
+        ),
+        (
+            r#"{"inputs": {"age": [1], "bmi": [2], "sex": ["f"], "s3cr3t-patient": [2]}}"#,
+            "required columns are missing: `smoker` (boolean)",
+        ),
+    ] {
+        assert_eq!(json_error(body).to_string(), wanted);
+    }
+}
+
+#[test]
 fn bad_csv_is_told() {
     let csv = |body: &str| error(ContentType::Csv, body, &patient());
     assert!(matches!(csv(""), PayloadError::Csv { .. }));
@@ -434,7 +463,7 @@ fn hostile_column_names_make_short_clean_texts() {
     let signature = Signature::new(names.collect(), vec![], vec![]).unwrap();
     let text = error(ContentType::Json, "{\"instances\": [{}]}", &signature).to_string();
     assert!(
-        text.contains("and 95 more") && !text.contains(char::is_control),
+        text.contains("and 96 more") && !text.contains(char::is_control),
         "{text}"
     );
 }

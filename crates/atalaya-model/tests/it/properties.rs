@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use atalaya_model::payload::{ContentType, MAX_ERROR_BYTES, decode, encode_predictions};
+use atalaya_model::payload::{ContentType, MAX_ERROR_BYTES, Options, decode, decode_with, encode_predictions};
 use atalaya_model::{ColumnSpec, ColumnType, Predictions, Signature};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -122,6 +122,49 @@ proptest! {
         let content_type = if csv { ContentType::Csv } else { ContentType::Json };
         if let Err(error) = decode(content_type, &body, &signature()) {
             prop_assert!(error.to_string().len() <= MAX_ERROR_BYTES);
+        }
+    }
+
+    #[test]
+    fn bodies_with_a_few_changed_bytes_do_not_make_it_panic(
+        rows in prop::collection::vec(row(), 1..4),
+        shape in 0..4usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(&b"[]{}\",:.-+eE019 ntf\\\x00\xffNI"[..]), 0..3u8), 1..4),
+        nan in any::<bool>(),
+    ) {
+        let mut body = bodies(&rows)[shape].to_string().into_bytes();
+        for (index, byte, change) in changes {
+            let at = index.index(body.len());
+            match change {
+                0 => body[at] = byte,
+                1 => body.insert(at, byte),
+                _ => drop(body.remove(at)),
+            }
+        }
+        let options = Options { allow_nan_literals: nan };
+        match decode_with(ContentType::Json, &body, &signature(), options) {
+            Ok(request) => prop_assert_eq!(request.batch.schema(), signature().arrow_schema()),
+            Err(error) => prop_assert!(error.to_string().len() <= MAX_ERROR_BYTES),
+        }
+        // What the failed request left in the thread does not show in the next one.
+        let wanted = batch(&rows);
+        let again = decode(ContentType::Json, bodies(&rows)[shape].to_string().as_bytes(), &signature()).unwrap();
+        prop_assert_eq!(again.batch, wanted);
+    }
+
+    #[test]
+    fn decimal_spellings_mean_the_nearest_double(
+        whole in "(0|[1-9][0-9]{0,18})", fraction in "[0-9]{1,18}", exponent in prop::option::of(-40..40i32), negative in any::<bool>(),
+    ) {
+        let sign = if negative { "-" } else { "" };
+        let exponent = exponent.map_or_else(String::new, |exponent| format!("e{exponent}"));
+        let text = format!("{sign}{whole}.{fraction}{exponent}");
+        let signature = Signature::of_array(ColumnType::Double, 1).unwrap();
+        let body = format!("{{\"inputs\": [{text}, \"{text}\"]}}");
+        let batch = decode(ContentType::Json, body.as_bytes(), &signature).unwrap().batch;
+        let nearest = text.parse::<f64>().unwrap().to_bits();
+        for value in batch.column(0).as_primitive::<Float64Type>().values() {
+            prop_assert_eq!(value.to_bits(), nearest, "{}", text);
         }
     }
 

@@ -134,7 +134,7 @@ fn score(entity: &LoadedEntity, content: Result<ContentType, ()>, body: &[u8]) -
         Ok(request) => request,
         Err(error) => return failed(&error.into(), "PAYLOAD"),
     };
-    let predictions: Predictions = match entity.loaded.predictor.predict(&request.batch) {
+    let predictions: Predictions = match entity.loaded.predictor.predict_with(&request.batch, &request.params) {
         Ok(predictions) => predictions,
         Err(error) => {
             let answer = failed(&error.into(), "MODEL");

@@ -8,6 +8,7 @@ use crate::payload::columns::Columns;
 use crate::payload::error::PayloadError;
 use crate::payload::json::Scanner;
 use crate::payload::limits::MAX_FIELDS;
+use crate::signature::ColumnSpec;
 
 /// A list of records, from its `[`; gives the number of rows.
 pub(super) fn list(
@@ -28,7 +29,7 @@ pub(super) fn elements(
     scanner: &mut Scanner<'_>,
     columns: &mut Columns<'_>,
 ) -> Result<usize, PayloadError> {
-    let mut reader = Reader::new(columns.signature.inputs().len());
+    let mut reader = Reader::new();
     let mut rows = 0;
     loop {
         if scanner.peek() != Some(b'{') {
@@ -51,6 +52,8 @@ pub(super) fn elements(
 
 /// What one record teaches about the next.
 struct Reader<'a> {
+    /// Whether every record so far had exactly the signature's columns in its order; then nothing else is kept.
+    straight: bool,
     /// The first record's keys and their columns.
     order: Vec<(Cow<'a, str>, Option<usize>)>,
     /// Per column, the number of the last row (from 1) that has it; 0 for none yet.
@@ -62,10 +65,11 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(width: usize) -> Self {
+    fn new() -> Self {
         Self {
+            straight: true,
             order: Vec::new(),
-            last_row: vec![0; width],
+            last_row: Vec::new(),
             first_gap: Vec::new(),
             others: HashSet::new(),
         }
@@ -73,14 +77,36 @@ impl<'a> Reader<'a> {
 
     /// One record, from its `{`.
     fn record(&mut self, row: usize, scanner: &mut Scanner<'a>, columns: &mut Columns<'_>) -> Result<(), PayloadError> {
+        let mut more = scanner.open_object()?;
+        let mut place = 0;
+        let mut known = 0;
+        let mut pending = None;
+        if self.straight {
+            let inputs = columns.signature.inputs();
+            while more {
+                let key = scanner.key()?;
+                if inputs.get(place).is_none_or(|column| column.name != key) {
+                    pending = Some(key);
+                    break;
+                }
+                super::cell(scanner, columns, Some(place))?;
+                place += 1;
+                more = scanner.next_field()?;
+            }
+            if !more && place == inputs.len() {
+                return Ok(());
+            }
+            self.leave_straight(row, place, columns);
+            known = place;
+        }
         let first = row == 0;
         // As long as every key is the first record's at that place, no key can stand twice.
         let mut as_first = !first;
-        let mut known = 0;
-        let mut place = 0;
-        let mut more = scanner.open_object()?;
         while more {
-            let key = scanner.key()?;
+            let key = match pending.take() {
+                Some(key) => key,
+                None => scanner.key()?,
+            };
             let column = match self.order.get(place) {
                 Some((expected, column)) if as_first && *expected == key => *column,
                 _ => {
@@ -114,6 +140,18 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Writes down what was known without it: earlier records had every column, this one the first `place`.
+    #[cold]
+    fn leave_straight(&mut self, row: usize, place: usize, columns: &Columns<'_>) {
+        self.straight = false;
+        let inputs = columns.signature.inputs();
+        self.last_row = vec![row; inputs.len()];
+        self.last_row[..place].fill(row + 1);
+        let keys = if row == 0 { place } else { inputs.len() };
+        let key = |(position, column): (usize, &ColumnSpec)| (Cow::Owned(column.name.clone()), Some(position));
+        self.order = inputs[..keys].iter().enumerate().map(key).collect();
+    }
+
     /// The column that `key` names, by name; refuses a key that this record already had.
     fn look_up(
         &mut self,
@@ -124,10 +162,7 @@ impl<'a> Reader<'a> {
         columns: &Columns<'_>,
     ) -> Result<Option<usize>, PayloadError> {
         let inputs = columns.signature.inputs();
-        let column = match inputs.get(place) {
-            Some(column) if column.name == key => Some(place),
-            _ => columns.signature.position(&key),
-        };
+        let column = columns.signature.position_near(&key, place);
         let fresh = match column {
             Some(column) => self.last_row[column] != row + 1,
             None => self.others.insert(key.clone()),
@@ -160,7 +195,9 @@ impl<'a> Reader<'a> {
 
     fn finish(&self, columns: &Columns<'_>) -> Result<(), PayloadError> {
         let never = (0..self.last_row.len()).filter(|position| self.last_row[*position] == 0);
-        super::refuse_missing(columns.signature, never)?;
+        // Of the last record, which stands for all of them.
+        let others = self.others.iter().map(|name| &**name);
+        super::refuse_missing(columns.signature, never, others)?;
         match self.first_gap.iter().min_by_key(|(_, row)| *row) {
             Some((position, row)) => {
                 let spec = &columns.signature.inputs()[*position];

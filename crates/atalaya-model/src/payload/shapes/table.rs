@@ -2,15 +2,17 @@
 
 use std::collections::HashSet;
 
-use super::{Layout, SPLIT, cell};
+use super::{Layout, Names, SPLIT, cell};
 use crate::payload::columns::Columns;
 use crate::payload::error::PayloadError;
 use crate::payload::json::{Scanner, Token};
 use crate::payload::limits::MAX_FIELDS;
+use crate::signature::Signature;
 
 /// `{"columns": [...], "index": [...], "data": [[...], ...]}`, in any order; gives the number of rows.
 pub(super) fn split(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>) -> Result<usize, PayloadError> {
-    let mut names = None;
+    let signature = columns.signature;
+    let (mut names, mut seen_names) = (None, false);
     let mut rows = None;
     let mut data_mark = None;
     let mut seen_index = false;
@@ -18,8 +20,11 @@ pub(super) fn split(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>) -> Res
     while more {
         let key = scanner.key()?;
         match &*key {
-            "columns" if names.is_none() => names = Some(column_names(scanner)?),
-            "data" if rows.is_none() && data_mark.is_none() => match &names {
+            "columns" if !seen_names => {
+                seen_names = true;
+                names = Some(column_names(scanner, signature)?);
+            }
+            "data" if rows.is_none() && data_mark.is_none() => match names.take() {
                 Some(names) => rows = Some(data(scanner, columns, names)?),
                 // Without `columns`, which may still come, nobody knows what the values are.
                 None => {
@@ -46,7 +51,11 @@ pub(super) fn split(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>) -> Res
         (None, Some(mark)) => {
             let end = scanner.mark();
             scanner.back_to(mark);
-            let rows = data(scanner, columns, &names.unwrap_or_default())?;
+            let rows = data(
+                scanner,
+                columns,
+                names.unwrap_or_else(|| Names::new("columns", signature)),
+            )?;
             scanner.back_to(end);
             Ok(rows)
         }
@@ -58,35 +67,29 @@ pub(super) fn split(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>) -> Res
 }
 
 /// A list of names; pandas writes those of a frame without names as numbers.
-fn column_names(scanner: &mut Scanner<'_>) -> Result<Vec<String>, PayloadError> {
+fn column_names<'s>(scanner: &mut Scanner<'_>, signature: &'s Signature) -> Result<Names<'s>, PayloadError> {
     const EXPECTED: PayloadError = PayloadError::Field {
         field: "columns",
         expected: "a list of column names",
     };
-    let mut names = Vec::new();
     if scanner.peek() != Some(b'[') {
         scanner.skip_value()?;
         return Err(EXPECTED);
     }
+    let mut names = Names::new("columns", signature);
     let mut more = scanner.open_list()?;
     while more {
         match scanner.token()? {
-            Token::Text(name) => names.push(name.into_owned()),
-            Token::Number(name) => names.push(name.to_owned()),
+            Token::Text(name) => names.push(&name)?,
+            Token::Number(name) => names.push(name.text())?,
             _ => return Err(EXPECTED),
-        }
-        if names.len() > MAX_FIELDS {
-            return Err(PayloadError::TooMany {
-                what: "columns",
-                limit: MAX_FIELDS,
-            });
         }
         more = scanner.next_element()?;
     }
     Ok(names)
 }
 
-fn data(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>, names: &[String]) -> Result<usize, PayloadError> {
+fn data(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>, names: Names<'_>) -> Result<usize, PayloadError> {
     const EXPECTED: PayloadError = PayloadError::Field {
         field: "data",
         expected: "a list of rows",
@@ -96,15 +99,11 @@ fn data(scanner: &mut Scanner<'_>, columns: &mut Columns<'_>, names: &[String]) 
         return Err(EXPECTED);
     }
     let signature = columns.signature;
-    if names.is_empty() && signature.positional() {
-        let layout = Layout::by_position(signature);
-        return if scanner.open_list()? {
-            rows("data", scanner, columns, &layout)
-        } else {
-            Ok(0)
-        };
-    }
-    let layout = Layout::of_names("columns", names, signature)?;
+    let layout = if names.count() == 0 && signature.positional() {
+        Layout::by_position(signature)
+    } else {
+        names.layout()?
+    };
     if scanner.open_list()? {
         rows("data", scanner, columns, &layout)
     } else {
@@ -183,6 +182,8 @@ pub(super) fn by_column(
 ) -> Result<usize, PayloadError> {
     let signature = columns.signature;
     let mut others = HashSet::new();
+    // Most bodies keep the signature's order.
+    let mut next = 0;
     let mut seen = vec![false; signature.inputs().len()];
     let mut rows = None;
     let mut more = scanner.open_object()?;
@@ -191,7 +192,8 @@ pub(super) fn by_column(
     }
     while more {
         let key = scanner.key()?;
-        let column = signature.position(&key);
+        let column = signature.position_near(&key, next);
+        next = column.map_or(next, |column| column + 1);
         let fresh = match column {
             Some(column) => !std::mem::replace(&mut seen[column], true),
             None => others.insert(key),
@@ -221,7 +223,7 @@ pub(super) fn by_column(
         more = scanner.next_field()?;
     }
     let absent: Vec<usize> = (0..seen.len()).filter(|position| !seen[*position]).collect();
-    super::refuse_missing(signature, absent.iter().copied())?;
+    super::refuse_missing(signature, absent.iter().copied(), others.iter().map(|name| &**name))?;
     let rows = rows.unwrap_or(0);
     for position in absent {
         for _ in 0..rows {
