@@ -1,7 +1,5 @@
 #!/bin/sh
-# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|manifest|payload|xgboost
-# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|lightgbm|manifest|payload
-# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|onnx|manifest|payload
+# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh lightgbm|manifest|onnx|payload|pickle|skops|xgboost
 set -eu
 cd "$(dirname "$0")/.."
 target="$1"
@@ -29,9 +27,7 @@ if [ "$target" = payload ]; then
 fi
 set -f
 for name in $pattern; do
-    find fixtures/models fixtures/hostile fixtures/payloads -name "$name" -type f | while read -r file; do
+    find fixtures/models fixtures/onnx fixtures/hostile fixtures/payloads -name "$name" -type f | while read -r file; do
         cp "$file" "fuzz/corpus/$target/$(sha256sum "$file" | cut -c1-40)"
     done
-find fixtures/models fixtures/onnx fixtures/hostile fixtures/payloads -name "$pattern" -type f | while read -r file; do
-    cp "$file" "fuzz/corpus/$target/$(sha256sum "$file" | cut -c1-40)"
 done

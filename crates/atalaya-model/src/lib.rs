@@ -18,7 +18,8 @@ pub use flavors::{FLAVORS, Flavor};
 pub use inspect::{Inspection, Outline, OutlinePart, Verdict, inspect};
 pub use load::{LoadError, LoadedModel, load};
 pub use manifest::{FlavorConfig, Manifest, ManifestError};
-pub use predictor::{COLUMNS_LAYOUT, ExecutorFailure, Method, PredictError, Predictions, Predictor};
-pub use predictor::{Method, NamedOutput, NamedOutputs, PredictError, Predictions, Predictor};
-pub use predictor::{Method, ParamValue, Params, PredictError, Predictions, Predictor};
+pub use predictor::{
+    COLUMNS_LAYOUT, ExecutorFailure, Method, NamedOutput, NamedOutputs, ParamValue, Params, PredictError, Predictions,
+    Predictor,
+};
 pub use signature::{ColumnSpec, ColumnType, Signature, SignatureError};

@@ -95,6 +95,8 @@ pub trait Predictor: Send + Sync {
     /// As [`Predictor::predict`].
     fn predict_named(&self, batch: &RecordBatch) -> Result<(Predictions, NamedOutputs), PredictError> {
         Ok((self.predict(batch)?, NamedOutputs::default()))
+    }
+
     /// As [`Predictor::predict`], with the request's inference parameters: one for each that
     /// [`Signature::params`](crate::Signature::params) declares. Most models take none, and ignore them.
     ///
@@ -211,6 +213,8 @@ pub enum ExecutorFailure {
     Unavailable,
     /// The worker answered against the protocol.
     Protocol,
+}
+
 /// Answers by name, and the form in which MLflow writes them.
 #[derive(Debug, Clone, Default)]
 pub struct NamedOutputs {

@@ -39,5 +39,4 @@ pub trait Flavor: Send + Sync {
 }
 
 /// Every flavor that runs natively, in the order in which a model that has several is tried.
-pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Lightgbm, &Xgboost];
-pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Onnx];
+pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Lightgbm, &Xgboost, &Onnx];

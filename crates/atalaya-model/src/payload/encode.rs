@@ -10,8 +10,7 @@ use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_schema::DataType;
 
-use crate::predictor::{COLUMNS_LAYOUT, Predictions};
-use crate::predictor::{NamedOutput, NamedOutputs, Predictions};
+use crate::predictor::{COLUMNS_LAYOUT, NamedOutput, NamedOutputs, Predictions};
 
 /// Appends `{"predictions": [...]}` to `out`: one element per row, a list for a row with several outputs.
 ///

@@ -16,8 +16,5 @@ mod shapes;
 
 pub use content_type::ContentType;
 pub use encode::{encode_named, encode_predictions};
-pub use error::{ContentTypeError, MAX_ERROR_BYTES, PayloadError, ValueProblem};
-pub use request::{Request, decode};
-pub use encode::encode_predictions;
 pub use error::{ContentTypeError, MAX_ERROR_BYTES, ParamProblem, PayloadError, ValueProblem};
 pub use request::{Options, Request, decode, decode_with};

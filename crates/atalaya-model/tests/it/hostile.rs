@@ -18,23 +18,9 @@ fn folder(file: &str, bytes: &[u8]) -> ModelFiles {
         Some("skops") => ("model.skops", sklearn("skops")),
         Some("ubj") => ("model.ubj", "  xgboost:\n    data: model.ubj\n".to_owned()),
         Some("txt") => ("model.lgb", "  lightgbm:\n    data: model.lgb\n".to_owned()),
+        Some("onnx") => ("model.onnx", "  onnx:\n    data: model.onnx\n".to_owned()),
         Some("json") => ("model.json", "  xgboost:\n    data: model.json\n".to_owned()),
         _ => ("model.pkl", sklearn("pickle")),
-    if Path::new(file).extension().is_some_and(|extension| extension == "onnx") {
-        let manifest = "flavors:\n  onnx:\n    data: model.onnx\n";
-        let files: [(&str, Arc<[u8]>); 2] = [
-            ("MLmodel", Arc::from(manifest.as_bytes())),
-            ("model.onnx", Arc::from(bytes)),
-        ];
-        return ModelFiles::from_pairs(files).expect("two files");
-    }
-    let skops = Path::new(file)
-        .extension()
-        .is_some_and(|extension| extension == "skops");
-    let (path, format) = if skops {
-        ("model.skops", "skops")
-    } else {
-        ("model.pkl", "pickle")
     };
     let manifest = format!("flavors:\n{flavor}");
     let files: [(&str, Arc<[u8]>); 2] = [("MLmodel", Arc::from(manifest.into_bytes())), (path, Arc::from(bytes))];

@@ -14,6 +14,7 @@ mod error;
 mod input;
 mod model;
 mod objective;
+mod outline;
 mod text;
 mod trees;
 
@@ -32,6 +33,7 @@ use arrow_schema::{DataType, Field};
 use self::input::Input;
 use crate::files::ModelFiles;
 use crate::flavors::{Flavor, sklearn};
+use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
 use crate::predictor::{Method, Predictor};
@@ -53,25 +55,49 @@ impl Flavor for Lightgbm {
     }
 
     fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError> {
-        let config = manifest.flavor(self.name());
-        let get = |key| config.and_then(|config| config.get(key));
-        let path = get("data").unwrap_or(DEFAULT_PATH);
-        let bytes = files
-            .read(path)
-            .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
-        let class = get("model_class").unwrap_or(BOOSTER);
-        if class == BOOSTER || class == "lightgbm.Booster" {
+        let (path, bytes) = file(manifest, files)?;
+        let class = class_name(manifest);
+        if is_booster(class) {
             return Ok(Arc::new(load(manifest, bytes)?));
         }
         let skops = bytes.starts_with(b"PK\x03\x04");
         // Content decides; a declaration that disagrees with it is not to be trusted with either reader.
-        if skops != (get("serialization_format") == Some("skops")) || skops != path.ends_with(".skops") {
+        if skops != (config(manifest, "serialization_format") == Some("skops")) || skops != path.ends_with(".skops") {
             return Err(LoadError::Malformed {
                 reason: "the model file is not of the format that `MLmodel` declares".to_owned(),
             });
         }
         Ok(Arc::new(sklearn::load_wrapper(manifest, bytes, skops, class)?))
     }
+
+    fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
+        let (path, bytes) = file(manifest, files)?;
+        if is_booster(class_name(manifest)) {
+            return Ok(outline::outline(path, bytes)?);
+        }
+        sklearn::outline_wrapper(path, bytes)
+    }
+}
+
+fn config<'a>(manifest: &'a Manifest, key: &str) -> Option<&'a str> {
+    manifest.flavor("lightgbm").and_then(|config| config.get(key))
+}
+
+fn class_name(manifest: &Manifest) -> &str {
+    config(manifest, "model_class").unwrap_or(BOOSTER)
+}
+
+fn is_booster(class: &str) -> bool {
+    class == BOOSTER || class == "lightgbm.Booster"
+}
+
+/// Path and bytes of the model's file.
+fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &'a [u8]), LoadError> {
+    let path = config(manifest, "data").unwrap_or(DEFAULT_PATH);
+    let bytes = files
+        .read(path)
+        .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
+    Ok((path, bytes))
 }
 
 /// Text of the model, fit to be shown.

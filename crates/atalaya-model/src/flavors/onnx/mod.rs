@@ -12,6 +12,7 @@ mod input;
 mod ml;
 mod model;
 mod ops;
+mod outline;
 mod proto;
 mod tensor;
 mod wire;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use crate::files::ModelFiles;
 use crate::flavors::Flavor;
+use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
 use crate::predictor::Predictor;
@@ -43,6 +45,21 @@ impl Flavor for Onnx {
     fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError> {
         Ok(Arc::new(load(manifest, files)?))
     }
+
+    fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
+        let (path, bytes) = file(manifest, files)?;
+        Ok(outline::outline(path, bytes)?)
+    }
+}
+
+/// Path and bytes of the model's file.
+fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &'a [u8]), LoadError> {
+    let path = manifest.flavor("onnx").and_then(|flavor| flavor.get("data"));
+    let path = path.unwrap_or(DEFAULT_FILE);
+    let bytes = files
+        .read(path)
+        .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
+    Ok((path, bytes))
 }
 
 /// Reads, checks and compiles an ONNX model.
@@ -50,11 +67,7 @@ impl Flavor for Onnx {
 /// # Errors
 /// As [`Flavor::load`].
 pub fn load(manifest: &Manifest, files: &ModelFiles) -> Result<OnnxModel, LoadError> {
-    let path = manifest.flavor("onnx").and_then(|flavor| flavor.get("data"));
-    let path = path.unwrap_or(DEFAULT_FILE);
-    let bytes = files
-        .read(path)
-        .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
+    let (path, bytes) = file(manifest, files)?;
     let folder = path.rfind('/').map_or("", |end| &path[..=end]);
     Ok(OnnxModel::compile(bytes, folder, manifest, files)?)
 }

@@ -150,7 +150,7 @@ impl Flavor for Sklearn {
 pub fn load(manifest: &Manifest, files: &ModelFiles) -> Result<SklearnModel, LoadError> {
     let (path, bytes) = file(manifest, files)?;
     let tree = read(manifest, path, bytes)?;
-    Ok(SklearnModel::compile(&tree, manifest, bytes.len())?)
+    Ok(SklearnModel::compile(&tree, manifest, bytes.len(), None)?)
 }
 
 /// Path and bytes of the estimator's file.
@@ -177,7 +177,16 @@ fn read<'a>(manifest: &Manifest, path: &str, bytes: &'a [u8]) -> Result<Tree<'a>
     }
     let tree = if skops { read_skops(bytes) } else { read_pickle(bytes) }.map_err(SklearnError::from)?;
     Ok(tree)
-    Ok(SklearnModel::compile(&tree, manifest, bytes.len(), None)?)
+}
+
+/// What the file of a wrapper of another library holds, for people.
+///
+/// # Errors
+/// [`LoadError::Malformed`] when it cannot be read.
+pub(super) fn outline_wrapper(path: &str, bytes: &[u8]) -> Result<Outline, LoadError> {
+    let skops = bytes.starts_with(b"PK\x03\x04");
+    let tree = if skops { read_skops(bytes) } else { read_pickle(bytes) }.map_err(SklearnError::from)?;
+    Ok(outline::outline(&tree, path, bytes.len()))
 }
 
 /// Another library's wrapper for scikit-learn, which is an instance of `class`, as its own flavor has it.
