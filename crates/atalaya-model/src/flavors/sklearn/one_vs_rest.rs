@@ -68,6 +68,9 @@ impl OneVsRest {
             return part.content("attribute `label_binarizer_` has no `classes_`");
         };
         let labels = Labels::read_view(compiler, part, classes)?;
+        if labels.len() < 2 {
+            return part.unsupported("with one class");
+        }
         let views = part.items("estimators_")?;
         let expected = if target == Target::Binary { 1 } else { labels.len() };
         if views.len() != expected || (target == Target::Binary && labels.len() != 2) {
