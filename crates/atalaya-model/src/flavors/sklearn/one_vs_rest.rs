@@ -134,6 +134,10 @@ impl OneVsRest {
         let members = self.members.iter();
         let columns = members.map(|member| {
             let pairs = member.probabilities(x)?;
+            let method = Method::PredictProba;
+            if pairs.len() != 2 * x.rows() {
+                return Err(PredictError::Method { method });
+            }
             Ok(pairs.chunks_exact(2).map(|pair| pair[1]).collect::<Vec<f64>>())
         });
         let columns = columns.collect::<Result<Vec<_>, PredictError>>()?;
