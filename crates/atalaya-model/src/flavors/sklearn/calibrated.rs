@@ -57,7 +57,7 @@ impl Calibrated {
     ) -> Result<Box<dyn Estimator>, SklearnError> {
         let labels = Labels::read(compiler, part)?;
         if labels.len() < 2 {
-            return part.content("attribute `classes_` has one class");
+            return part.unsupported("with one class");
         }
         let folds = part.items("calibrated_classifiers_")?;
         if folds.is_empty() {

@@ -68,6 +68,9 @@ impl OneVsRest {
             return part.content("attribute `label_binarizer_` has no `classes_`");
         };
         let labels = Labels::read_view(compiler, part, classes)?;
+        if labels.len() < 2 {
+            return part.unsupported("with one class");
+        }
         let views = part.items("estimators_")?;
         let expected = if target == Target::Binary { 1 } else { labels.len() };
         if views.len() != expected || (target == Target::Binary && labels.len() != 2) {
@@ -131,6 +134,10 @@ impl OneVsRest {
         let members = self.members.iter();
         let columns = members.map(|member| {
             let pairs = member.probabilities(x)?;
+            let method = Method::PredictProba;
+            if pairs.len() != 2 * x.rows() {
+                return Err(PredictError::Method { method });
+            }
             Ok(pairs.chunks_exact(2).map(|pair| pair[1]).collect::<Vec<f64>>())
         });
         let columns = columns.collect::<Result<Vec<_>, PredictError>>()?;

@@ -67,7 +67,7 @@ impl Estimator for TransformedTarget {
         let answer = self.member.call(method, x)?;
         let single = answer.single;
         let mut values = answer.into_numbers(&[]).ok_or(PredictError::Method { method })?;
-        if values.len() != x.rows() * self.outputs {
+        if Some(values.len()) != x.rows().checked_mul(self.outputs) {
             return Err(PredictError::Method { method });
         }
         self.inverse.apply(&mut values, self.outputs, single);

@@ -50,7 +50,7 @@ impl Threshold {
         };
         let member = member(compiler, part, attribute, names)?;
         let Some(labels) = member.only_classes().filter(|labels| labels.len() == 2).cloned() else {
-            return part.content("its classifier does not have two classes");
+            return part.unsupported("around a classifier that does not have two classes");
         };
         let method = match part.text("response_method")? {
             "auto" if member.has(Method::PredictProba) => Method::PredictProba,

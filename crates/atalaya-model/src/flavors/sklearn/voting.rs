@@ -107,15 +107,24 @@ impl Estimator for VotingRegressor {
         let mean = self
             .votes
             .average(Method::Predict, |member| member.call(Method::Predict, x))?;
+        if mean.width.is_some_and(|width| width != 1) {
+            let method = Method::Predict;
+            return Err(PredictError::Method { method });
+        }
         Ok(Evaluation::of(Output { width: None, ..mean }))
     }
 }
 
 impl Transform for VotingRegressor {
     fn apply(&self, block: Block) -> Result<Block, PredictError> {
-        let parts = self.votes.members.iter().map(|member| Ok((member.numbers(&block)?, 1)));
-        let parts = parts.collect::<Result<Vec<_>, PredictError>>()?;
-        Ok(Block::Numbers(beside(block.rows(), &parts, false)))
+        let method = Method::Predict;
+        let rows = block.rows();
+        let ask = |member: &Member| match member.numbers(&block)? {
+            answer if answer.len() == rows => Ok((answer, 1)),
+            _ => Err(PredictError::Method { method }),
+        };
+        let parts = self.votes.members.iter().map(ask).collect::<Result<Vec<_>, _>>()?;
+        Ok(Block::Numbers(beside(rows, &parts, false)))
     }
 }
 
