@@ -43,6 +43,8 @@ pub(super) struct MaskTree {
     inner: u8,
     outer: u8,
     special: u32,
+    /// Whether all nodes are comparisons.
+    plain: bool,
     pub(super) values: u32,
 }
 
@@ -77,16 +79,26 @@ enum Chosen {
 const FEW: usize = 12;
 
 impl<X: Number, Y: Number> Masks<X, Y> {
-    /// The codes of a block of rows are `codes`: adds the leaf of each row, counted from the left.
+    /// The leaf of each row whose codes are in `codes`, counted from the left.
     #[inline(always)]
     pub(super) fn leaves(&self, tree: &MaskTree, codes: &Codes, masks: &mut [Lanes; 128], out: &mut Lanes) {
+        *out = if tree.plain {
+            self.pass::<false>(tree, codes, masks)
+        } else {
+            self.pass::<true>(tree, codes, masks)
+        };
+    }
+
+    /// `MIXED` when some nodes are more than comparisons.
+    #[inline(always)]
+    fn pass<const MIXED: bool>(&self, tree: &MaskTree, codes: &Codes, masks: &mut [Lanes; 128]) -> Lanes {
         masks[0] = [0xff; 64];
         let mut leaf = [0u8; 64];
         let mut special = tree.special as usize;
         let nodes = &self.nodes[tree.start as usize..][..usize::from(tree.inner) + usize::from(tree.outer)];
         let (inner, outer) = nodes.split_at(usize::from(tree.inner));
         for (position, node) in inner.iter().enumerate() {
-            let left = self.compare(node, codes, &mut special);
+            let left = self.compare::<MIXED>(node, codes, &mut special);
             let here = masks[usize::from(node.at & 127)];
             let (mut to_left, mut to_right) = ([0u8; 64], [0u8; 64]);
             for lane in 0..64 {
@@ -98,13 +110,33 @@ impl<X: Number, Y: Number> Masks<X, Y> {
             masks[(2 * position + 2) & 127] = to_right;
         }
         for node in outer {
-            let left = self.compare(node, codes, &mut special);
+            let left = self.compare::<MIXED>(node, codes, &mut special);
             let here = masks[usize::from(node.at & 127)];
             for lane in 0..64 {
                 leaf[lane] = leaf[lane].wrapping_add(here[lane] & !left[lane] & node.leaves);
             }
         }
-        *out = leaf;
+        leaf
+    }
+
+    /// 0xff for the rows that a node sends left.
+    #[inline(always)]
+    fn compare<const MIXED: bool>(&self, node: &MaskNode, codes: &Codes, special: &mut usize) -> Lanes {
+        if MIXED && node.slot & SPECIAL != 0 {
+            let mut left = [0u8; 64];
+            self.specials[*special].lanes(codes.slot(node.slot & !SPECIAL), &mut left);
+            *special += 1;
+            return left;
+        }
+        let mut left = *codes.slot(node.slot);
+        #[expect(
+            clippy::cast_possible_wrap,
+            reason = "codes are shifted so that signed bytes compare"
+        )]
+        for lane in &mut left {
+            *lane = if (*lane as i8) < (node.bound as i8) { 0xff } else { 0 };
+        }
+        left
     }
 
     pub(super) fn size_bytes(&self) -> usize {
@@ -113,30 +145,6 @@ impl<X: Number, Y: Number> Masks<X, Y> {
             + self.specials.len() * (size_of::<Chosen>() + 256)
             + self.bins.iter().map(Bin::size_bytes).sum::<usize>()
             + self.values.len() * size_of::<Y>()
-    }
-
-    /// 0xff for the rows that a node sends left.
-    #[inline(always)]
-    fn compare(&self, node: &MaskNode, codes: &Codes, special: &mut usize) -> Lanes {
-        let mut left = [0u8; 64];
-        if node.slot & SPECIAL == 0 {
-            let codes = codes.slot(node.slot);
-            #[expect(
-                clippy::cast_possible_wrap,
-                reason = "codes are shifted so that signed bytes compare"
-            )]
-            for lane in 0..64 {
-                left[lane] = if (codes[lane] as i8) < (node.bound as i8) {
-                    0xff
-                } else {
-                    0
-                };
-            }
-        } else {
-            self.specials[*special].lanes(codes.slot(node.slot & !SPECIAL), &mut left);
-            *special += 1;
-        }
-        left
     }
 }
 
@@ -337,11 +345,13 @@ impl<'a, X: Number> Grouping<'a, X> {
             queue.extend([(left, made), (left + 1, made + 1)]);
             made += 2;
         }
+        let special = masks.specials.len();
         masks.trees.push(MaskTree {
+            plain: false,
             start: u32::try_from(masks.nodes.len()).unwrap_or(u32::MAX),
             inner: u8::try_from(inner.len()).unwrap_or(u8::MAX),
             outer: u8::try_from(outer.len()).unwrap_or(u8::MAX),
-            special: u32::try_from(masks.specials.len()).unwrap_or(u32::MAX),
+            special: u32::try_from(special).unwrap_or(u32::MAX),
             values: u32::try_from(values).unwrap_or(u32::MAX),
         });
         for (at, mask) in inner.into_iter().chain(outer) {
@@ -353,6 +363,9 @@ impl<'a, X: Number> Grouping<'a, X> {
                 at: mask,
                 leaves: u8::try_from(left).unwrap_or(u8::MAX),
             });
+        }
+        if let Some(tree) = masks.trees.last_mut() {
+            tree.plain = masks.specials.len() == special;
         }
     }
 

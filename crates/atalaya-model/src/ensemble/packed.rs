@@ -10,6 +10,8 @@ use super::tree::Rules;
 pub(super) const LANES: usize = 8;
 /// Steps between two looks whether all walks have ended.
 const STRIDE: u32 = 4;
+/// Trees of so many levels are walked without such looks.
+const SHALLOW: u32 = 12;
 
 /// A position in a tree or a column, in 16 or 32 bits, of which the highest two of a column are flags.
 pub(super) trait Index: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
@@ -234,30 +236,27 @@ impl<X: Number, I: Index> Walks<X, I> {
         row: &[X],
         out: &mut [u32],
     ) {
-        let mut start = [trees[0].start as usize; LANES];
+        let mut nodes = [&self.nodes[trees[0].start as usize..]; LANES];
         let mut depth = 0;
-        for (start, span) in start.iter_mut().zip(trees) {
-            *start = span.start as usize;
+        for (nodes, span) in nodes.iter_mut().zip(trees) {
+            *nodes = &self.nodes[span.start as usize..];
             depth = depth.max(span.depth);
         }
-        let mut at = start;
+        let shallow = depth <= SHALLOW;
+        let mut at = [0; LANES];
         while depth > 0 {
             for _ in 0..depth.min(STRIDE) {
-                for (at, start) in at.iter_mut().zip(start) {
-                    *at = start + self.step::<NAN, SPECIAL>(context, *at, row);
+                for (at, nodes) in at.iter_mut().zip(nodes) {
+                    *at = self.step::<NAN, SPECIAL>(context, nodes, *at, row);
                 }
             }
             depth = depth.saturating_sub(STRIDE);
-            if at
-                .iter()
-                .zip(start)
-                .all(|(at, start)| start + self.nodes[*at].left.at() == *at)
-            {
+            if !shallow && at.iter().zip(nodes).all(|(at, nodes)| nodes[*at].left.at() == *at) {
                 break;
             }
         }
-        for (out, at) in out.iter_mut().zip(at) {
-            *out = self.leaf[at];
+        for ((out, at), span) in out.iter_mut().zip(at).zip(trees) {
+            *out = self.leaf[span.start as usize + at];
         }
     }
 
@@ -287,40 +286,43 @@ impl<X: Number, I: Index> Walks<X, I> {
         out: &mut [u32],
     ) {
         let start = tree.start as usize;
+        let nodes = &self.nodes[start..];
         let in_eights = rows.values.chunks(LANES * rows.columns);
         for (values, out) in in_eights.zip(out.chunks_mut(LANES)) {
-            let mut at = [start; LANES];
+            // The last rows are walked again in place of those that are missing to eight.
+            let mut lanes = [&values[..rows.columns]; LANES];
+            for (lane, row) in lanes.iter_mut().zip(values.chunks_exact(rows.columns)) {
+                *lane = row;
+            }
+            let mut at = [0; LANES];
             let mut depth = tree.depth;
             while depth > 0 {
-                if values.len() == LANES * rows.columns {
-                    for _ in 0..depth.min(STRIDE) {
-                        for (lane, at) in at.iter_mut().enumerate() {
-                            let row = &values[lane * rows.columns..];
-                            *at = start + self.step::<NAN, SPECIAL>(context, *at, row);
-                        }
-                    }
-                } else {
-                    for _ in 0..depth.min(STRIDE) {
-                        for (at, row) in at.iter_mut().zip(values.chunks_exact(rows.columns)) {
-                            *at = start + self.step::<NAN, SPECIAL>(context, *at, row);
-                        }
+                for _ in 0..depth.min(STRIDE) {
+                    for (at, row) in at.iter_mut().zip(lanes) {
+                        *at = self.step::<NAN, SPECIAL>(context, nodes, *at, row);
                     }
                 }
                 depth = depth.saturating_sub(STRIDE);
-                if at.iter().all(|at| start + self.nodes[*at].left.at() == *at) {
+                if tree.depth > SHALLOW && at.iter().all(|at| nodes[*at].left.at() == *at) {
                     break;
                 }
             }
             for (out, at) in out.iter_mut().zip(at) {
-                *out = self.leaf[at];
+                *out = self.leaf[start + at];
             }
         }
     }
 
     /// The next node, counted from the root.
     #[inline(always)]
-    fn step<const NAN: bool, const SPECIAL: bool>(&self, context: Context<'_, X>, at: usize, row: &[X]) -> usize {
-        let node = &self.nodes[at];
+    fn step<const NAN: bool, const SPECIAL: bool>(
+        &self,
+        context: Context<'_, X>,
+        nodes: &[Packed<X, I>],
+        at: usize,
+        row: &[X],
+    ) -> usize {
+        let node = &nodes[at];
         let feature = node.feature.at();
         let x = row[feature & (I::SPECIAL - 1)];
         let mut right = x > node.threshold;
@@ -328,7 +330,7 @@ impl<X: Number, I: Index> Walks<X, I> {
             right |= x.missing() & (feature & I::NAN_RIGHT != 0);
         }
         if SPECIAL && feature & I::SPECIAL != 0 {
-            right = !self.special_left(context, at, x, !right);
+            right = !self.special_left(context, self.nodes.len() - nodes.len() + at, x, !right);
         }
         node.left.at() + usize::from(right)
     }

@@ -55,15 +55,16 @@ impl Stages {
         if shape.len() != 2 || shape[1] != outputs {
             return part.content("attribute `estimators_` does not have one tree per stage and output");
         }
-        let mut trees = Trees::new(1);
+        let mut trees = Trees::growing(names.len(), 1, shape[1]);
         for (position, view) in part.items("estimators_")?.into_iter().enumerate() {
             let place = format!("{}, tree {}", part.place, position + 1);
             let tree = Part::new(view, &place)?;
             if tree.name != "DecisionTreeRegressor" {
                 return tree.unsupported("as a member of gradient boosting");
             }
-            compiler.nested(|compiler| trees.add(compiler, &tree, names.len(), Values::Times(rate)))?;
+            compiler.nested(|compiler| trees.add(compiler, &tree, Values::Times(rate)))?;
         }
+        let trees = trees.build();
         Ok(Self {
             names: Names::clone(names),
             trees,

@@ -30,13 +30,13 @@ impl Forest {
         values: Values,
     ) -> Result<Self, SklearnError> {
         part.check_width(names.len())?;
-        let mut trees = Trees::new(width);
+        let mut trees = Trees::growing(names.len(), width, width);
         let allow_missing = allows_missing(compiler.version, part);
         let Some(member) = member(part.name) else {
-            trees.add(compiler, part, names.len(), values)?;
+            trees.add(compiler, part, values)?;
             return Ok(Self {
                 names: Names::clone(names),
-                trees,
+                trees: trees.build(),
                 allow_missing,
                 members: None,
             });
@@ -47,9 +47,10 @@ impl Forest {
             if tree.name != member {
                 return tree.unsupported("as a member of a forest");
             }
-            compiler.nested(|compiler| trees.add(compiler, &tree, names.len(), values))?;
+            compiler.nested(|compiler| trees.add(compiler, &tree, values))?;
         }
-        let members = trees.roots.len();
+        let trees = trees.build();
+        let members = trees.len();
         if members == 0 {
             return part.content("it was not fitted");
         }

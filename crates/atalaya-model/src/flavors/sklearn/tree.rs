@@ -1,33 +1,26 @@
-//! Decision trees, checked and compiled: one flat array of 16-byte nodes for all trees of a model, siblings side by side,
-//! so that a step is one comparison and one addition.
-
-use std::collections::VecDeque;
+//! Decision trees, checked and compiled into an ensemble. They compare float32 input with doubles, and add doubles.
 
 use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::part::{Part, length};
+use crate::ensemble::{Builder, Ensemble, Missing, Node, Number, Rules, Side, Tree};
 use crate::object::View;
 
-/// A node. `x > threshold` goes to `left + 1`, everything else to `left`; a leaf is its own left child and has an infinite
-/// threshold, so that a walk may stay on it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Node {
-    /// The largest float32 that is not above scikit-learn's double: float32 input compares with either alike.
-    pub(super) threshold: f32,
-    pub(super) feature: u32,
-    pub(super) left: u32,
-    /// Of a leaf, the number of its values; of any other node, 1 when missing values go right.
-    pub(super) leaf: u32,
+/// The trees of a model, in its order.
+#[derive(Debug)]
+pub(super) struct Trees {
+    pub(super) ensemble: Ensemble<f32, f64>,
+    /// Values per leaf.
+    pub(super) width: usize,
 }
 
-/// The trees of a model, in its order.
-#[derive(Debug, Default)]
-pub(super) struct Trees {
-    pub(super) nodes: Vec<Node>,
-    pub(super) roots: Vec<u32>,
-    /// `width` values per leaf.
-    pub(super) leaves: Vec<f64>,
-    pub(super) width: usize,
+/// Trees that are still added to.
+#[derive(Debug)]
+pub(super) struct Growing {
+    builder: Builder<f32, f64>,
+    width: usize,
+    outputs: usize,
+    trees: usize,
 }
 
 /// What a tree's values become when they are compiled.
@@ -52,19 +45,29 @@ struct Arrays {
 }
 
 impl Trees {
-    pub(super) fn new(width: usize) -> Self {
-        Self {
+    /// For trees over so many columns, with `width` values per leaf, that add to so many outputs: tree `t` to those from
+    /// `t * width % outputs` on.
+    pub(super) fn growing(columns: usize, width: usize, outputs: usize) -> Growing {
+        Growing {
+            builder: Builder::new(columns, outputs, Rules::default()),
             width,
-            ..Self::default()
+            outputs,
+            trees: 0,
         }
     }
 
-    /// Adds the tree of a fitted decision tree: `columns` features, `width` values per node.
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.ensemble.trees()
+    }
+}
+
+impl Growing {
+    /// Adds the tree of a fitted decision tree.
     pub(super) fn add(
         &mut self,
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
-        columns: usize,
         values: Values,
     ) -> Result<(), SklearnError> {
         let tree = part.field("tree_")?;
@@ -75,69 +78,64 @@ impl Trees {
             ));
         }
         let count = tree.attr("nodes").map_or(0, length);
-        // Five columns of eight bytes are read, a node of sixteen is made.
-        compiler.charge(count * (5 * 8 + size_of::<Node>()))?;
-        compiler.charge(8 * 2 * tree.attr("values").map_or(0, length))?;
+        compiler.charge(count.saturating_mul(NODE_BYTES))?;
+        compiler.charge(8 * 3 * tree.attr("values").map_or(0, length))?;
         let arrays = Arrays::read(part, tree, self.width)?;
-        arrays.check(part, columns)?;
-        self.compile(part, &arrays, values)
-    }
-
-    /// Renumbers breadth first, so that the two children of a node follow each other.
-    fn compile(&mut self, part: &Part<'_, '_>, arrays: &Arrays, values: Values) -> Result<(), SklearnError> {
-        let too_large = SklearnError::TooLarge {
-            what: "the number of tree nodes",
-        };
-        let base = self.nodes.len();
-        u32::try_from(base + arrays.left.len() + 1).map_err(|_| too_large)?;
-        let index = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
-        let mut queue = VecDeque::from([0usize]);
-        let mut next = base + 1;
-        self.roots.push(index(base as i64));
-        while let Some(old) = queue.pop_front() {
-            let (left, right) = (arrays.left[old], arrays.right[old]);
-            if left < 0 {
-                let own = index(self.nodes.len() as i64);
-                let leaf = index((self.leaves.len() / self.width) as i64);
-                self.nodes.push(Node {
-                    threshold: f32::INFINITY,
-                    feature: 0,
-                    left: own,
-                    leaf,
-                });
-                self.leaf(&arrays.values[old * self.width..(old + 1) * self.width], values);
-                continue;
-            }
-            let missing_right = arrays
-                .missing_left
-                .as_ref()
-                .is_none_or(|missing_left| missing_left[old] == 0);
-            self.nodes.push(Node {
-                threshold: round_down(arrays.threshold[old]),
-                feature: index(arrays.feature[old]),
-                left: index(next as i64),
-                leaf: u32::from(missing_right),
-            });
-            next += 2;
-            for child in [left, right] {
-                match usize::try_from(child) {
-                    Ok(child) => queue.push_back(child),
-                    Err(_) => return part.content("a tree node has one child"),
+        if arrays.values.iter().any(|value| value.is_nan()) {
+            return part.content("a tree has a value that is NaN");
+        }
+        let mut leaves = Vec::new();
+        let mut nodes = Vec::with_capacity(count);
+        for at in 0..arrays.left.len() {
+            if arrays.left[at] == -1 && arrays.right[at] == -1 {
+                let leaf = u32::try_from(leaves.len() / self.width.max(1)).unwrap_or(u32::MAX);
+                nodes.push(Node::Leaf { leaf });
+                let stored = &arrays.values[at * self.width..(at + 1) * self.width];
+                values.push(stored, &mut leaves);
+            } else {
+                match arrays.split(at) {
+                    Some(node) => nodes.push(node),
+                    None => {
+                        return part.content(format!(
+                            "node {at} of its tree has a child or column that does not exist"
+                        ));
+                    }
                 }
             }
         }
-        Ok(())
+        let added = self.builder.add(Tree {
+            first: self.trees * self.width % self.outputs.max(1),
+            width: self.width,
+            nodes,
+            values: leaves,
+        });
+        self.trees += 1;
+        added.or_else(|error| part.content(format!("node {} of its tree: {}", error.node, error.what)))
     }
 
-    fn leaf(&mut self, stored: &[f64], values: Values) {
-        match values {
-            Values::Stored => self.leaves.extend_from_slice(stored),
-            Values::Times(rate) => self.leaves.extend(stored.iter().map(|value| rate * value)),
-            Values::Fractions(classes) => {
+    /// All of them.
+    pub(super) fn build(self) -> Trees {
+        Trees {
+            ensemble: self.builder.build(),
+            width: self.width,
+        }
+    }
+}
+
+/// Five columns of eight bytes are read, a node is described, and compiled in several forms.
+const NODE_BYTES: usize = 5 * 8 + size_of::<Node<f32>>() + 64;
+
+impl Values {
+    /// Adds a leaf's values.
+    fn push(self, stored: &[f64], leaves: &mut Vec<f64>) {
+        match self {
+            Self::Stored => leaves.extend_from_slice(stored),
+            Self::Times(rate) => leaves.extend(stored.iter().map(|value| rate * value)),
+            Self::Fractions(classes) => {
                 for stored in stored.chunks_exact(classes) {
                     let total = super::numeric::sum(stored);
                     let total = if total == 0.0 { 1.0 } else { total };
-                    self.leaves.extend(stored.iter().map(|value| value / total));
+                    leaves.extend(stored.iter().map(|value| value / total));
                 }
             }
         }
@@ -175,73 +173,17 @@ impl Arrays {
         })
     }
 
-    /// Every child comes after its parent, has one parent, and is inside the array: a walk ends, and stays inside.
-    fn check(&self, part: &Part<'_, '_>, columns: usize) -> Result<(), SklearnError> {
-        let count = self.left.len();
-        if count == 0 {
-            return part.content("its tree has no nodes");
-        }
-        let mut has_parent = vec![false; count];
-        for (node, (left, right)) in self.left.iter().zip(&self.right).enumerate() {
-            if *left == -1 && *right == -1 {
-                continue;
-            }
-            for child in [*left, *right] {
-                let child = usize::try_from(child)
-                    .ok()
-                    .filter(|child| *child > node && *child < count);
-                match child {
-                    Some(child) if !has_parent[child] => has_parent[child] = true,
-                    Some(_) => return part.content("a tree node has two parents"),
-                    None => return part.content("a tree node has a child that is not after it"),
-                }
-            }
-            if usize::try_from(self.feature[node])
-                .ok()
-                .is_none_or(|feature| feature >= columns)
-            {
-                return part.content("a tree node tests a column that does not exist");
-            }
-            if self.threshold[node].is_nan() {
-                return part.content("a tree node compares with NaN");
-            }
-        }
-        if self.values.iter().any(|value| value.is_nan()) {
-            return part.content("a tree has a value that is NaN");
-        }
-        Ok(())
-    }
-}
-
-/// The largest float32 that is not above `threshold`.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the result is corrected to the float32 below"
-)]
-fn round_down(threshold: f64) -> f32 {
-    let nearest = threshold as f32;
-    if f64::from(nearest) > threshold {
-        nearest.next_down()
-    } else {
-        nearest
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn float32_thresholds_decide_like_double_ones() {
-        for threshold in [0.1, -0.1, 1e-50, -1e-50, 1e300, -1e300, 0.0, 16_777_217.0] {
-            let single = round_down(threshold);
-            assert!(f64::from(single) <= threshold);
-            for x in [single.next_down(), single, single.next_up()] {
-                if x.is_finite() {
-                    assert_eq!(f64::from(x) <= threshold, x <= single, "{threshold}");
-                }
-            }
-        }
-        assert_eq!(round_down(f64::INFINITY), f32::INFINITY);
+    /// A node that is no leaf; `None` when its numbers are not positions.
+    fn split(&self, at: usize) -> Option<Node<f32>> {
+        let index = |value: i64| u32::try_from(value).ok();
+        let goes_left = self.missing_left.as_ref().is_some_and(|left| left[at] != 0);
+        let side = if goes_left { Side::Left } else { Side::Right };
+        Some(Node::at_most(
+            index(self.feature[at])?,
+            f32::round_down(self.threshold[at]),
+            Missing::Nan(side),
+            index(self.left[at])?,
+            index(self.right[at])?,
+        ))
     }
 }
