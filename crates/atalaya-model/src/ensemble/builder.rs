@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::compiled::{Ensemble, Member, Set, Step};
+use super::compiled::{Ensemble, Member, Parts, Set, Step};
 use super::number::Number;
 use super::tree::{Categories, Missing, Node, Rules, Side, Tree};
 
@@ -21,7 +21,7 @@ pub struct EnsembleError {
 /// Takes trees in the order in which their leaves are added.
 #[derive(Debug)]
 pub struct Builder<X, Y> {
-    ensemble: Ensemble<X, Y>,
+    parts: Parts<X, Y>,
 }
 
 impl<X: Number, Y: Number> Builder<X, Y> {
@@ -29,7 +29,16 @@ impl<X: Number, Y: Number> Builder<X, Y> {
     #[must_use]
     pub fn new(columns: usize, accumulators: usize, rules: Rules<X>) -> Self {
         Self {
-            ensemble: Ensemble::empty(columns, accumulators, rules),
+            parts: Parts {
+                columns,
+                accumulators,
+                rules,
+                members: Vec::new(),
+                roots: Vec::new(),
+                steps: Vec::new(),
+                sets: Vec::new(),
+                values: Vec::new(),
+            },
         }
     }
 
@@ -39,34 +48,34 @@ impl<X: Number, Y: Number> Builder<X, Y> {
     /// When a child, column, leaf or accumulator does not exist, a node is reached twice, a threshold is NaN, or there are
     /// more nodes than 32 bits count. The builder then must not be used further.
     pub fn add(&mut self, tree: Tree<X, Y>) -> Result<(), EnsembleError> {
-        let number = self.ensemble.trees();
+        let number = self.parts.members.len();
         let fail = |node, what| EnsembleError {
             tree: number,
             node,
             what,
         };
-        if tree.first.saturating_add(tree.width) > self.ensemble.accumulators {
+        if tree.first.saturating_add(tree.width) > self.parts.accumulators {
             return Err(fail(0, "its leaves have more values than there are outputs"));
         }
         let leaves = match tree.width {
             0 => usize::MAX,
             width => tree.values.len() / width,
         };
-        if u32::try_from(self.ensemble.steps.len() + tree.nodes.len()).is_err()
-            || u32::try_from(self.ensemble.values.len() + tree.values.len()).is_err()
+        if u32::try_from(self.parts.steps.len() + tree.nodes.len()).is_err()
+            || u32::try_from(self.parts.values.len() + tree.values.len()).is_err()
         {
             return Err(fail(0, "there are too many nodes"));
         }
-        self.ensemble.members.push(Member {
-            root: self.ensemble.steps.len(),
+        self.parts.roots.push(self.parts.steps.len());
+        self.parts.members.push(Member {
             first: tree.first,
             width: tree.width,
-            values: self.ensemble.values.len(),
+            values: self.parts.values.len(),
         });
         // Breadth first, so that siblings lie side by side. A node is taken out when it is reached.
         let mut nodes: Vec<Option<Node<X>>> = tree.nodes.into_iter().map(Some).collect();
         let mut queue = VecDeque::from([0u32]);
-        let mut next = self.ensemble.steps.len() + 1;
+        let mut next = self.parts.steps.len() + 1;
         while let Some(position) = queue.pop_front() {
             let at = position as usize;
             let slot = nodes.get_mut(at).ok_or(fail(at, "it does not exist"))?;
@@ -77,9 +86,9 @@ impl<X: Number, Y: Number> Builder<X, Y> {
                 next += 2;
             }
             let step = self.step(&node, children, leaves).map_err(|what| fail(at, what))?;
-            self.ensemble.steps.push(step);
+            self.parts.steps.push(step);
         }
-        self.ensemble.values.extend(tree.values);
+        self.parts.values.extend(tree.values);
         Ok(())
     }
 
@@ -89,7 +98,7 @@ impl<X: Number, Y: Number> Builder<X, Y> {
             Node::Leaf { leaf } if (*leaf as usize) < leaves => Ok(Step::Leaf(*leaf)),
             Node::Leaf { .. } => Err("its leaf has no values"),
             Node::Number { feature, .. } | Node::Category { feature, .. }
-                if *feature as usize >= self.ensemble.columns =>
+                if *feature as usize >= self.parts.columns =>
             {
                 Err("it tests a column that does not exist")
             }
@@ -116,8 +125,8 @@ impl<X: Number, Y: Number> Builder<X, Y> {
             Node::Category {
                 feature, categories, ..
             } => {
-                let set = u32::try_from(self.ensemble.sets.len()).map_err(|_| "there are too many nodes")?;
-                self.ensemble.sets.push(set_of(categories));
+                let set = u32::try_from(self.parts.sets.len()).map_err(|_| "there are too many nodes")?;
+                self.parts.sets.push(set_of(categories));
                 Ok(Step::Category {
                     feature: *feature,
                     set,
@@ -130,19 +139,24 @@ impl<X: Number, Y: Number> Builder<X, Y> {
     /// The bytes that the trees so far take.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.ensemble.size_bytes()
+        let sets: usize = self.parts.sets.iter().map(Set::size_bytes).sum();
+        self.parts.members.len() * size_of::<Member>()
+            + self.parts.steps.len() * size_of::<Step<X>>()
+            + self.parts.values.len() * size_of::<Y>()
+            + sets
     }
 
     /// The ensemble of all trees that were added.
     #[must_use]
     pub fn build(self) -> Ensemble<X, Y> {
-        self.ensemble
+        Ensemble::new(self.parts)
     }
 }
 
 /// One set, of those that go left, as far as any differs from the rest.
 fn set_of(categories: &Categories) -> Set {
     let words = categories.left.len().max(categories.right.len());
+    let rest = if categories.other == Side::Left { u32::MAX } else { 0 };
     let word = |words: &[u32], at: usize| words.get(at).copied().unwrap_or(0);
     let left = (0..words).map(|at| {
         let (left, right) = (word(&categories.left, at), word(&categories.right, at));
@@ -151,8 +165,12 @@ fn set_of(categories: &Categories) -> Set {
             Side::Left => left | !right,
         }
     });
+    let mut left: Vec<u32> = left.collect();
+    while left.last() == Some(&rest) {
+        left.pop();
+    }
     Set {
-        left: left.collect(),
+        left: left.into(),
         other_left: categories.other == Side::Left,
         nan_left: categories.missing == Side::Left,
     }

@@ -1,25 +1,35 @@
-//! The compiled form.
+//! The compiled form: every tree to be walked, and small trees as masks for many rows.
 
+use super::bins::Codes;
+use super::masks::{Grouping, Lanes, MIN_TREES, Masks};
 use super::number::Number;
+use super::packed::{Block, Context, Forest, either};
+use super::simd::{Kernel, Level};
+use super::table::{BLOCK_ROWS, Layout, Table};
 use super::tree::Rules;
+
+/// Fewer rows than this are walked: masks cost the same for one row as for 64.
+const MIN_ROWS: usize = 8;
+/// Trees whose leaves are found before they are added, when there is one row.
+const PIECE: usize = 64;
 
 /// Trees, checked: every walk ends at a leaf that has values.
 #[derive(Debug)]
 pub struct Ensemble<X, Y> {
-    pub(super) columns: usize,
-    pub(super) accumulators: usize,
-    pub(super) rules: Rules<X>,
-    pub(super) members: Vec<Member>,
-    pub(super) steps: Vec<Step<X>>,
-    pub(super) sets: Vec<Set>,
-    pub(super) values: Vec<Y>,
+    columns: usize,
+    accumulators: usize,
+    rules: Rules<X>,
+    members: Vec<Member>,
+    sets: Vec<Set>,
+    values: Vec<Y>,
+    forest: Forest<X>,
+    /// All trees, in order.
+    stages: Vec<Stage<X, Y>>,
 }
 
 /// A tree.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Member {
-    /// Where it starts in `steps`.
-    pub(super) root: usize,
     /// The accumulator of a leaf's first value.
     pub(super) first: usize,
     /// Values per leaf.
@@ -28,7 +38,7 @@ pub(super) struct Member {
     pub(super) values: usize,
 }
 
-/// A node; the left child is at `children`, the right one after it.
+/// A node, checked; the left child is at `children`, the right one after it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step<X> {
     Leaf(u32),
@@ -54,16 +64,38 @@ pub(super) struct Set {
     pub(super) nan_left: bool,
 }
 
+/// How consecutive trees are evaluated on a block of rows.
+#[derive(Debug)]
+enum Stage<X, Y> {
+    Walk { from: usize, to: usize },
+    Masks(Masks<X, Y>),
+}
+
+/// What a builder has collected.
+#[derive(Debug)]
+pub(super) struct Parts<X, Y> {
+    pub(super) columns: usize,
+    pub(super) accumulators: usize,
+    pub(super) rules: Rules<X>,
+    pub(super) members: Vec<Member>,
+    /// Where each tree starts in `steps`.
+    pub(super) roots: Vec<usize>,
+    pub(super) steps: Vec<Step<X>>,
+    pub(super) sets: Vec<Set>,
+    pub(super) values: Vec<Y>,
+}
+
 impl<X: Number, Y: Number> Ensemble<X, Y> {
-    pub(super) fn empty(columns: usize, accumulators: usize, rules: Rules<X>) -> Self {
+    pub(super) fn new(parts: Parts<X, Y>) -> Self {
         Self {
-            columns,
-            accumulators,
-            rules,
-            members: Vec::new(),
-            steps: Vec::new(),
-            sets: Vec::new(),
-            values: Vec::new(),
+            stages: stages(&parts),
+            forest: Forest::new(&parts.steps, &parts.roots, parts.columns, &parts.rules),
+            columns: parts.columns,
+            accumulators: parts.accumulators,
+            rules: parts.rules,
+            members: parts.members,
+            sets: parts.sets,
+            values: parts.values,
         }
     }
 
@@ -82,10 +114,305 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
     /// The bytes that it takes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        let sets: usize = self.sets.iter().map(|set| size_of::<Set>() + 4 * set.left.len()).sum();
+        let sets: usize = self.sets.iter().map(Set::size_bytes).sum();
+        let stages = self.stages.iter().map(|stage| match stage {
+            Stage::Walk { .. } => size_of::<Stage<X, Y>>(),
+            Stage::Masks(masks) => masks.size_bytes(),
+        });
         self.members.len() * size_of::<Member>()
-            + self.steps.len() * size_of::<Step<X>>()
             + self.values.len() * size_of::<Y>()
+            + self.forest.size_bytes()
             + sets
+            + stages.sum::<usize>()
+    }
+
+    /// Adds every tree's leaf to `out`, `accumulators` numbers per row, tree by tree.
+    ///
+    /// # Panics
+    /// When `table` has fewer columns than the ensemble, or `out` another length than rows × accumulators.
+    pub fn add_to(&self, table: Table<'_, X>, out: &mut [Y]) {
+        self.add_on(Level::best(), table, out);
+    }
+
+    /// [`Ensemble::add_to`] with the instructions of `level`, to compare and to measure them.
+    ///
+    /// # Panics
+    /// As [`Ensemble::add_to`].
+    pub fn add_on(&self, level: Level, table: Table<'_, X>, out: &mut [Y]) {
+        assert!(table.columns >= self.columns, "all columns");
+        assert_eq!(out.len(), table.rows * self.accumulators, "a place for every sum");
+        if self.accumulators == 0 {
+            return;
+        }
+        let in_blocks = table.rows - table.rows % BLOCK_ROWS;
+        let in_blocks = if table.rows - in_blocks < MIN_ROWS {
+            in_blocks
+        } else {
+            table.rows
+        };
+        let (many, few) = out.split_at_mut(in_blocks * self.accumulators);
+        if in_blocks > 0 {
+            let ensemble = self;
+            level.run(ManyRows {
+                ensemble,
+                table,
+                out: many,
+            });
+        }
+        let mut copy = Vec::new();
+        for (row, out) in few.chunks_exact_mut(self.accumulators).enumerate() {
+            let row = self.block(&table, in_blocks + row, 1, &mut copy);
+            self.add_row(row.values, out);
+        }
+    }
+
+    /// One row, tree by tree.
+    fn add_row(&self, row: &[X], out: &mut [Y]) {
+        let mut leaves = [0u32; PIECE];
+        for (piece, members) in self.members.chunks(PIECE).enumerate() {
+            let leaves = &mut leaves[..members.len()];
+            either!(&self.forest, walks => walks.row(self.context(), piece * PIECE, row, leaves));
+            for (member, leaf) in members.iter().zip(leaves) {
+                let from = member.values + *leaf as usize * member.width;
+                let values = &self.values[from..from + member.width];
+                for (sum, value) in out[member.first..].iter_mut().zip(values) {
+                    *sum += *value;
+                }
+            }
+        }
+    }
+
+    /// The number of the leaf that each row ends in, rows × trees.
+    ///
+    /// # Panics
+    /// When `table` has fewer columns than the ensemble.
+    #[must_use]
+    pub fn leaves(&self, table: Table<'_, X>) -> Vec<u32> {
+        assert!(table.columns >= self.columns, "all columns");
+        let trees = self.members.len();
+        let mut leaves = vec![0; table.rows * trees];
+        let mut copy = Vec::new();
+        for (row, out) in leaves.chunks_exact_mut(trees.max(1)).enumerate() {
+            let row = self.block(&table, row, 1, &mut copy);
+            either!(&self.forest, walks => walks.row(self.context(), 0, row.values, out));
+        }
+        leaves
+    }
+
+    fn context(&self) -> Context<'_, X> {
+        Context {
+            sets: &self.sets,
+            rules: self.rules,
+        }
+    }
+
+    /// Rows of a table, one after the other; `copy` holds them when they are not so in the table.
+    fn block<'a>(&self, table: &Table<'a, X>, first: usize, rows: usize, copy: &'a mut Vec<X>) -> Block<'a, X> {
+        let columns = table.columns.max(1);
+        let values = match table.layout {
+            Layout::Rows(values) => &values[first * columns..(first + rows) * columns],
+            Layout::Columns(all) => {
+                copy.clear();
+                copy.resize(rows * columns, X::default());
+                for (at, column) in all.iter().enumerate() {
+                    let places = copy[at..].iter_mut().step_by(columns);
+                    for (place, value) in places.zip(&column[first..first + rows]) {
+                        *place = *value;
+                    }
+                }
+                &copy[..]
+            }
+        };
+        Block { values, columns }
+    }
+}
+
+/// The plan for blocks of rows: runs of small trees as masks, everything else walked.
+fn stages<X: Number, Y: Number>(parts: &Parts<X, Y>) -> Vec<Stage<X, Y>> {
+    let mut stages = Vec::new();
+    let new = || Grouping::new(&parts.steps, &parts.sets, parts.rules);
+    let mut group = new();
+    let mut walked = 0;
+    let mut close = |group: Grouping<'_, X>, end: usize, stages: &mut Vec<Stage<X, Y>>| {
+        let first = end - group.trees();
+        if group.trees() < MIN_TREES {
+            return;
+        }
+        if walked < first {
+            stages.push(Stage::Walk {
+                from: walked,
+                to: first,
+            });
+        }
+        stages.push(Stage::Masks(group.finish(first, &parts.members, &parts.values)));
+        walked = end;
+    };
+    for (tree, root) in parts.roots.iter().copied().enumerate() {
+        let end = parts.roots.get(tree + 1).copied().unwrap_or(parts.steps.len());
+        let steps = &parts.steps[root..end];
+        if group.takes(steps) && group.add(root, steps) {
+            continue;
+        }
+        close(std::mem::replace(&mut group, new()), tree, &mut stages);
+        if group.takes(steps) {
+            group.add(root, steps);
+        }
+    }
+    close(group, parts.roots.len(), &mut stages);
+    if walked < parts.roots.len() {
+        stages.push(Stage::Walk {
+            from: walked,
+            to: parts.roots.len(),
+        });
+    }
+    stages
+}
+
+/// Blocks of rows, all trees on each before the next.
+struct ManyRows<'a, X, Y> {
+    ensemble: &'a Ensemble<X, Y>,
+    table: Table<'a, X>,
+    out: &'a mut [Y],
+}
+
+/// What is needed while blocks pass, made once.
+struct Scratch<Y> {
+    /// 64 sums for each accumulator.
+    sums: Vec<[Y; BLOCK_ROWS]>,
+    codes: Codes,
+    masks: Box<[Lanes; 128]>,
+}
+
+impl<X: Number, Y: Number> Kernel for ManyRows<'_, X, Y> {
+    #[inline(always)]
+    fn run(self) {
+        let accumulators = self.ensemble.accumulators;
+        let mut scratch = Scratch {
+            sums: vec![[Y::default(); BLOCK_ROWS]; accumulators],
+            codes: Codes::default(),
+            masks: Box::new([[0; 64]; 128]),
+        };
+        let mut copy = Vec::new();
+        for (number, out) in self.out.chunks_mut(BLOCK_ROWS * accumulators).enumerate() {
+            let first = number * BLOCK_ROWS;
+            for (row, out) in out.chunks_exact(accumulators).enumerate() {
+                for (sums, sum) in scratch.sums.iter_mut().zip(out) {
+                    sums[row] = *sum;
+                }
+            }
+            for stage in &self.ensemble.stages {
+                match stage {
+                    Stage::Walk { from, to } => {
+                        let rows = out.len() / accumulators;
+                        let block = self.ensemble.block(&self.table, first, rows, &mut copy);
+                        self.ensemble.walk(*from, *to, &block, &mut scratch.sums);
+                    }
+                    Stage::Masks(masks) => {
+                        let rules = &self.ensemble.rules;
+                        scratch.codes.fill(&masks.bins, rules, &self.table, first);
+                        masks.add(&self.ensemble.members, &mut scratch);
+                    }
+                }
+            }
+            for (row, out) in out.chunks_exact_mut(accumulators).enumerate() {
+                for (sum, sums) in out.iter_mut().zip(&scratch.sums) {
+                    *sum = sums[row];
+                }
+            }
+        }
+    }
+}
+
+impl<X: Number, Y: Number> Ensemble<X, Y> {
+    fn walk(&self, from: usize, to: usize, block: &Block<'_, X>, sums: &mut [[Y; BLOCK_ROWS]]) {
+        let mut leaves = [0u32; BLOCK_ROWS];
+        let leaves = &mut leaves[..block.values.len() / block.columns];
+        let missing = block.values.iter().any(|x| x.missing());
+        for tree in from..to {
+            either!(&self.forest, walks => walks.rows(self.context(), tree, block, missing, leaves));
+            let member = self.members[tree];
+            for at in 0..member.width {
+                let values = &self.values[member.values + at..];
+                for (sum, leaf) in sums[member.first + at].iter_mut().zip(&*leaves) {
+                    *sum += values[*leaf as usize * member.width];
+                }
+            }
+        }
+    }
+}
+
+impl<X: Number, Y: Number> Masks<X, Y> {
+    #[inline(always)]
+    fn add(&self, members: &[Member], scratch: &mut Scratch<Y>) {
+        match self.bits {
+            3 => self.add_sized::<8>(members, scratch),
+            4 => self.add_sized::<16>(members, scratch),
+            5 => self.add_sized::<32>(members, scratch),
+            _ => self.add_sized::<64>(members, scratch),
+        }
+    }
+
+    /// Adds trees with tables of `SIZE` leaves.
+    #[inline(always)]
+    fn add_sized<const SIZE: usize>(&self, members: &[Member], scratch: &mut Scratch<Y>) {
+        /// Trees whose leaves are added together, so that a sum is loaded once for all of them.
+        const TOGETHER: usize = 4;
+        let mut leaves = [[0u8; 64]; TOGETHER];
+        let members = &members[self.first..];
+        for (trees, members) in self.trees.chunks(TOGETHER).zip(members.chunks(TOGETHER)) {
+            for (tree, leaves) in trees.iter().zip(&mut leaves) {
+                self.leaves(tree, &scratch.codes, &mut scratch.masks, leaves);
+            }
+            let alike = |member: &Member| member.first == members[0].first && member.width == 1;
+            let tables = |tree: usize| self.values[trees[tree].values as usize..].first_chunk::<SIZE>();
+            if trees.len() == TOGETHER
+                && members[..TOGETHER].iter().all(alike)
+                && let (Some(a), Some(b), Some(c), Some(d)) = (tables(0), tables(1), tables(2), tables(3))
+            {
+                let sums = &mut scratch.sums[members[0].first];
+                for row in 0..BLOCK_ROWS {
+                    let mut sum = sums[row];
+                    sum += a[usize::from(leaves[0][row]) & (SIZE - 1)];
+                    sum += b[usize::from(leaves[1][row]) & (SIZE - 1)];
+                    sum += c[usize::from(leaves[2][row]) & (SIZE - 1)];
+                    sum += d[usize::from(leaves[3][row]) & (SIZE - 1)];
+                    sums[row] = sum;
+                }
+                continue;
+            }
+            for ((tree, member), leaves) in trees.iter().zip(members).zip(&leaves) {
+                for at in 0..member.width {
+                    let values = &self.values[tree.values as usize + at..];
+                    for (sum, leaf) in scratch.sums[member.first + at].iter_mut().zip(leaves) {
+                        *sum += values[usize::from(*leaf) * member.width];
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Set {
+    /// How many categories matter.
+    pub(super) fn len(&self) -> usize {
+        self.left.len() * 32
+    }
+
+    /// Whether a category goes left.
+    pub(super) fn has(&self, category: usize) -> bool {
+        let word = self.left.get(category / 32);
+        word.map_or(self.other_left, |word| word >> (category % 32) & 1 == 1)
+    }
+
+    /// Whether a value goes left.
+    pub(super) fn has_left<X: Number>(&self, x: X, rules: &Rules<X>) -> bool {
+        if x.missing() {
+            return self.nan_left;
+        }
+        rules.category(x).map_or(self.other_left, |category| self.has(category))
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.left)
     }
 }

@@ -37,15 +37,21 @@
 //! [`Table`] are evaluated in blocks of [`BLOCK_ROWS`] rows, so a caller that has to convert its input may do so in pieces
 //! of a multiple of that.
 
+mod bins;
 mod builder;
 mod compiled;
+mod masks;
 mod number;
+mod packed;
+mod simd;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tree;
-mod walk;
 
 pub use builder::{Builder, EnsembleError};
 pub use compiled::Ensemble;
 pub use number::Number;
+pub use simd::Level;
 pub use table::{BLOCK_ROWS, Table};
 pub use tree::{Categories, Missing, Node, Rules, Side, Tree};

@@ -22,6 +22,9 @@ pub trait Number: Copy + PartialOrd + AddAssign + Default + Debug + Send + Sync 
     /// Without its sign.
     #[must_use]
     fn magnitude(self) -> Self;
+    /// With the other sign.
+    #[must_use]
+    fn negated(self) -> Self;
     /// Whether it is NaN.
     fn missing(self) -> bool;
 }
@@ -55,6 +58,11 @@ impl Number for f32 {
         self.abs()
     }
 
+    fn negated(self) -> Self {
+        -self
+    }
+
+    #[inline(always)]
     fn missing(self) -> bool {
         self.is_nan()
     }
@@ -80,6 +88,11 @@ impl Number for f64 {
         self.abs()
     }
 
+    fn negated(self) -> Self {
+        -self
+    }
+
+    #[inline(always)]
     fn missing(self) -> bool {
         self.is_nan()
     }

@@ -56,11 +56,4 @@ impl<'a, X: Copy> Table<'a, X> {
     pub fn rows(&self) -> usize {
         self.rows
     }
-
-    pub(super) fn value(&self, row: usize, column: usize) -> X {
-        match self.layout {
-            Layout::Rows(values) => values[row * self.columns + column],
-            Layout::Columns(columns) => columns[column][row],
-        }
-    }
 }

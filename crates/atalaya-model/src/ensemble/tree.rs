@@ -140,3 +140,41 @@ impl<X: Number> Default for Rules<X> {
         }
     }
 }
+
+impl<X: Number> Rules<X> {
+    /// A threshold that decides about values as they are like `threshold` about those that were made 0.
+    pub(super) fn fold(&self, threshold: X) -> X {
+        let zero = X::default();
+        if threshold >= self.zero_within || threshold < self.zero_within.negated() {
+            threshold
+        } else if threshold >= zero {
+            self.zero_within
+        } else {
+            self.below_zero()
+        }
+    }
+
+    /// The largest number that is not 0 for being near it, and below.
+    pub(super) fn below_zero(&self) -> X {
+        self.zero_within.negated().below()
+    }
+
+    pub(super) fn is_zero(&self, x: X) -> bool {
+        x.magnitude() <= self.zero_within
+    }
+
+    /// The category that a number stands for; `None` for a negative one.
+    pub(super) fn category(&self, x: X) -> Option<usize> {
+        if self.is_zero(x) {
+            return Some(0);
+        }
+        let x = x.to_f64();
+        let negative = if self.cut_before_sign { x <= -1.0 } else { x < 0.0 };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative, and saturating; sets are smaller than any saturated value"
+        )]
+        (!negative).then_some(x as usize)
+    }
+}

@@ -1,0 +1,80 @@
+//! Compiles one kernel for several instruction sets and runs the widest that the processor has.
+#![expect(
+    unsafe_code,
+    reason = "a function compiled for more instructions may be called once they were detected"
+)]
+
+/// Work whose loops are worth wide vectors. `run` and all that it calls are `#[inline(always)]`, and so are compiled for
+/// every [`Level`].
+pub(super) trait Kernel {
+    /// Does it.
+    fn run(self);
+}
+
+/// A set of vector instructions. The answers are the same bits on each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// What every processor of the architecture has.
+    Portable,
+    /// 32 bytes wide.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// 64 bytes wide.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// The widest that this processor has. The standard library detects once and remembers.
+    #[must_use]
+    pub fn best() -> Self {
+        Self::available().last().copied().unwrap_or(Self::Portable)
+    }
+
+    /// All that this processor has, from narrow to wide.
+    #[must_use]
+    pub fn available() -> &'static [Self] {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2");
+            if avx2
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+            {
+                return &[Self::Portable, Self::Avx2, Self::Avx512];
+            }
+            if avx2 {
+                return &[Self::Portable, Self::Avx2];
+            }
+        }
+        &[Self::Portable]
+    }
+
+    /// Runs `kernel` on it, or on the portable level when this processor does not have it.
+    pub(super) fn run(self, kernel: impl Kernel) {
+        #[cfg(target_arch = "x86_64")]
+        if Self::available().contains(&self) {
+            match self {
+                // SAFETY: `available` lists a level only when its instructions were detected.
+                Self::Avx512 => return unsafe { avx512(kernel) },
+                // SAFETY: as above.
+                Self::Avx2 => return unsafe { avx2(kernel) },
+                Self::Portable => {}
+            }
+        }
+        kernel.run();
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn avx512(kernel: impl Kernel) {
+    kernel.run();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn avx2(kernel: impl Kernel) {
+    kernel.run();
+}
