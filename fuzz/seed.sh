@@ -1,14 +1,16 @@
 #!/bin/sh
-# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh pickle|skops|lightgbm|manifest|payload
+# Fills fuzz/corpus/<target> with the repository's fixtures.
+# Usage: fuzz/seed.sh pickle|skops|lightgbm|manifest|payload|xgboost
 set -eu
 cd "$(dirname "$0")/.."
 target="$1"
 case "$target" in
     pickle) pattern='*.pkl' ;;
     skops) pattern='*.skops' ;;
-    lightgbm) pattern='*lgb*' ;;
+    lightgbm) pattern='model.lgb lgb_*.txt' ;;
     manifest) pattern='MLmodel' ;;
     payload) pattern='' ;;
+    xgboost) pattern='model.ubj model.json ubj_*.ubj xgb_*.json' ;;
     *) echo "unknown target: $target" >&2; exit 2 ;;
 esac
 mkdir -p "fuzz/corpus/$target"
@@ -21,6 +23,9 @@ if [ "$target" = payload ]; then
     printf '1bmi,age,sex,smoker\n27.3,45,"a ""b""",true\n' >"fuzz/corpus/payload/csv"
     exit 0
 fi
-find fixtures/models fixtures/hostile fixtures/payloads -name "$pattern" -type f | while read -r file; do
-    cp "$file" "fuzz/corpus/$target/$(sha256sum "$file" | cut -c1-40)"
+set -f
+for name in $pattern; do
+    find fixtures/models fixtures/hostile fixtures/payloads -name "$name" -type f | while read -r file; do
+        cp "$file" "fuzz/corpus/$target/$(sha256sum "$file" | cut -c1-40)"
+    done
 done

@@ -12,6 +12,11 @@ pub(crate) fn text(text: &str) -> Pickled {
     Pickled([b"\x8c", &[length][..], text.as_bytes()].concat())
 }
 
+pub(crate) fn bytes(bytes: &[u8]) -> Pickled {
+    let length = u32::try_from(bytes.len()).unwrap();
+    Pickled([b"B", &length.to_le_bytes()[..], bytes].concat())
+}
+
 pub(crate) fn flag(value: bool) -> Pickled {
     Pickled(if value { b"\x88" } else { b"\x89" }.to_vec())
 }

@@ -12,6 +12,7 @@ use atalaya_model::payload::{ContentType, decode, encode_predictions};
 use atalaya_model::{LoadError, LoadedModel, Method, ModelFiles, PredictError, load};
 use proptest::prelude::*;
 
+use crate::pickled::{self, Pickled};
 use crate::sklearn::cases;
 use crate::sklearn_case::Case;
 
@@ -375,6 +376,44 @@ fn content_that_contradicts_itself_is_refused() {
     assert!(
         refused(&dart, "\"attributes\":{", "\"attributes\":{\"best_iteration\":\"99\",").contains("`best_iteration`")
     );
+}
+
+/// A pickled `XGBRegressor` with this `handle` in its Booster.
+fn pickled_regressor(handle: Pickled, missing: f64) -> ModelFiles {
+    let booster = pickled::object("xgboost.core", "Booster", vec![("handle", handle)]);
+    let attributes = vec![("missing", pickled::number(missing)), ("_Booster", booster)];
+    let estimator = pickled::object("xgboost.sklearn", "XGBRegressor", attributes);
+    let columns = (0..8).map(|i| format!("{{\"type\": \"double\", \"name\": \"f{i}\", \"required\": true}}"));
+    let inputs = columns.collect::<Vec<_>>().join(", ");
+    // The helper's manifest ends with its flavors, so that other keys may follow.
+    pickled::model(estimator, &format!("signature:\n  inputs: '[{inputs}]'\n"))
+}
+
+#[test]
+fn a_pickled_wrapper_answers_as_its_file_does() {
+    let case = small("sk19_xgb_poisson");
+    let files = case.model("model_ubj");
+    let (by_file, batch) = loaded(&case, &files);
+    let handle = || pickled::bytes(files.read("model.ubj").unwrap());
+    let margin =
+        |model: &LoadedModel, batch: &RecordBatch| floats(&model.predictor.call(Method::Margin, batch).unwrap());
+    let pickle = load(&pickled_regressor(handle(), f64::NAN)).unwrap();
+    assert_eq!(margin(&pickle, &batch), margin(&by_file, &batch));
+    // Another number may stand for what is missing.
+    let rows = batch.num_rows();
+    let filled = |value: f64| with_column(&batch, 2, Arc::new(Float64Array::from(vec![value; rows])));
+    let with_zero = load(&pickled_regressor(handle(), 0.0)).unwrap();
+    assert_eq!(margin(&with_zero, &filled(0.0)), margin(&with_zero, &filled(f64::NAN)));
+    assert_ne!(margin(&pickle, &filled(0.0)), margin(&pickle, &filled(f64::NAN)));
+
+    for (handle, said) in [
+        (pickled::text("x"), "no bytes as its `handle`"),
+        (pickled::bytes(b"{}"), "`learner`"),
+        (pickled::bytes(b"CONFIG-offset:1"), "binary format"),
+    ] {
+        let error = load(&pickled_regressor(handle, f64::NAN)).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 /// Models to change, small ones of every kind.

@@ -54,6 +54,7 @@ mod scale;
 mod linear;
 
 // Trees, and estimators made of others.
+mod boosters;
 mod boosting;
 mod forest;
 mod tree;

@@ -32,6 +32,8 @@ pub(super) struct Texts {
     codes: HashMap<Box<str>, f32>,
     /// The last one, where the file has only its beginning: that, how many characters it has, and its code.
     cut: Option<(Box<str>, usize, f32)>,
+    /// Whether the file lacks the texts of some categories.
+    pub(super) lost: bool,
 }
 
 impl Texts {
@@ -56,6 +58,7 @@ impl Texts {
             }
         }
         self.cut = self.cut.or(other.cut);
+        self.lost |= other.lost;
         Some(self)
     }
 
@@ -67,7 +70,11 @@ impl Texts {
                 return None;
             }
         }
-        Some(Self { codes, cut: None })
+        Some(Self {
+            codes,
+            cut: None,
+            lost: false,
+        })
     }
 
     /// As Arrow has it: offsets count bytes.
@@ -94,19 +101,20 @@ impl Texts {
             .windows(2)
             .map(|pair| whole.get(at(pair[0])..at(pair[1])));
         let mut found = Self::of(texts)?;
-        match offsets[complete..] {
-            [_] => {}
-            [start, end] if at(start) < whole.len() => {
-                found.cut = Some((Box::from(&whole[at(start)..]), end - start, code_of(complete)));
+        if let [start, end, ..] = offsets[complete..] {
+            let beginning = &whole[at(start)..];
+            if !beginning.is_empty() {
+                found.cut = Some((Box::from(beginning), end - start, code_of(complete)));
             }
-            _ => return None,
+            found.lost = beginning.is_empty() || offsets.len() > complete + 2;
         }
         Some(found)
     }
 }
 
+/// The code of the category at a position.
 #[expect(clippy::cast_precision_loss, reason = "codes are below 2^24")]
-fn code_of(position: usize) -> f32 {
+pub(super) fn code_of(position: usize) -> f32 {
     position as f32
 }
 
@@ -250,8 +258,12 @@ mod tests {
         // From Arrow the same offsets count bytes.
         let arrow = read("éab", &[0, 2, 4], (3, 2)).unwrap();
         assert_eq!(codes(&arrow, &["é", "ab", "x"]), [Some(0.0), Some(1.0), None]);
-        // Where whole categories were cut away, only codes are left.
-        assert_eq!(read("ééé", &[0, 3, 4, 6], (3, 2)).unwrap(), Categories::Codes);
+        // What is left of a text decides; where nothing is left, nothing is known.
+        let lost = read("ñandúun", &[0, 5, 6, 9], (3, 2)).unwrap();
+        assert_eq!(codes(&lost, &["ñandú", "u", "nos"]), [Some(0.0), Some(1.0), Some(2.0)]);
+        let lost = read("ñandúu", &[0, 5, 6, 8], (3, 2)).unwrap();
+        assert_eq!(codes(&lost, &["ñandú", "u", "no"]), [Some(0.0), Some(1.0), None]);
+        assert!(matches!(&lost, Categories::Texts(texts) if texts.lost));
     }
 
     #[test]

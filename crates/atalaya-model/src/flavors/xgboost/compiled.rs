@@ -66,6 +66,14 @@ impl Compiled {
         })
     }
 
+    /// The bytes that it takes.
+    pub(in crate::flavors) fn size_bytes(&self) -> usize {
+        match &self.sums {
+            Sums::Trees(ensemble) => ensemble.size_bytes(),
+            Sums::Linear(weights) => size_of_val(&weights[..]),
+        }
+    }
+
     /// [`Compiled::groups`] margins per row; NaN is a missing value.
     pub(in crate::flavors) fn margins(&self, table: Columns<'_>) -> Vec<f32> {
         let mut sums = self.base.repeat(table.rows);
@@ -75,7 +83,8 @@ impl Compiled {
                 let (weights, biases) = weights.split_at(self.features * self.groups);
                 for (row, sums) in sums.chunks_exact_mut(self.groups).enumerate() {
                     for (group, sum) in sums.iter_mut().enumerate() {
-                        let mut total = biases[group] + *sum;
+                        // XGBoost takes the first base score for every output here, and only here.
+                        let mut total = biases[group] + self.base[0];
                         for (column, weights) in table.columns.iter().zip(weights.chunks_exact(self.groups)) {
                             let x = column[row];
                             if !x.is_nan() {

@@ -1,6 +1,7 @@
 //! From the columns of a batch to float32, as XGBoost's own adapters convert them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
@@ -9,7 +10,7 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, RecordBatch};
 use arrow_schema::DataType;
 
 use super::booster::Booster;
-use super::categories::Categories;
+use super::categories::{Categories, code_of};
 use super::error::XgboostError;
 use crate::predictor::PredictError;
 use crate::signature::{ColumnSpec, ColumnType, Signature};
@@ -171,7 +172,7 @@ impl Column {
                 let texts = array.as_string::<i32>().iter();
                 let code = |(row, text): (usize, Option<&str>)| match text {
                     None => Ok(f32::NAN),
-                    Some(text) => known.code(text).ok_or_else(|| self.unknown(row)),
+                    Some(text) => known.code(text).ok_or_else(|| if known.lost { self.cut_off() } else { self.unknown(row) }),
                 };
                 texts.enumerate().map(code).collect::<Result<_, _>>().map(Cow::Owned)
             }
@@ -194,6 +195,10 @@ impl Column {
         }
     }
 
+    fn cut_off(&self) -> PredictError {
+        self.expected("categories whose texts the model file has; the XGBoost that wrote it cut some of them off")
+    }
+
     fn unknown(&self, row: usize) -> PredictError {
         PredictError::UnknownCategory {
             column: self.name.clone(),
@@ -204,26 +209,43 @@ impl Column {
     /// A column of categories: by their values where the model knows them, otherwise by their codes.
     fn dictionary(&self, array: &ArrayRef) -> Result<Vec<f32>, PredictError> {
         let dictionary = array.as_any_dictionary();
-        let keys = singles_of_keys(dictionary.keys()).ok_or_else(|| self.expected("a dictionary"))?;
-        let known = match &self.categories {
-            Categories::Codes => return Ok(keys),
-            Categories::None | Categories::Texts(_) | Categories::Ints(_) => dictionary.values(),
-        };
-        // A category that no row has may be unknown.
-        let codes = dictionary.normalized_keys();
-        let mut found = Vec::with_capacity(keys.len());
-        let known: Vec<Result<f32, PredictError>> = (0..known.len())
-            .map(|code| self.singles(&known.slice(code, 1)).map(|value| value[0]))
-            .collect();
-        for (row, (key, code)) in keys.iter().zip(codes).enumerate() {
-            found.push(match known.get(code) {
-                _ if key.is_nan() => f32::NAN,
-                Some(Ok(value)) => *value,
-                Some(Err(PredictError::UnknownCategory { .. })) => return Err(self.unknown(row)),
-                Some(Err(_)) | None => return Err(self.expected("what the model was trained on")),
-            });
+        let keys = arrow_array::make_array(dictionary.keys().to_data());
+        let keys = singles(&keys)
+            .ok_or_else(|| self.expected("a dictionary"))?
+            .into_owned();
+        if self.categories == Categories::Codes {
+            return Ok(keys);
         }
-        Ok(found)
+        let values = match dictionary.values().data_type() {
+            DataType::LargeUtf8 | DataType::Utf8View => {
+                arrow_cast::cast(dictionary.values(), &DataType::Utf8).map_err(|_| self.expected("text"))?
+            }
+            _ => Arc::clone(dictionary.values()),
+        };
+        if let (Categories::Texts(known), Some(texts)) = (&self.categories, values.as_string_opt::<i32>())
+            && known.lost
+        {
+            // Categories in the order of the training data have its codes, also those whose texts the file lacks.
+            let mut each = texts.iter().enumerate();
+            let same = each.all(|(code, text)| {
+                text.and_then(|text| known.code(text))
+                    .is_none_or(|own| own == code_of(code))
+            });
+            return if same { Ok(keys) } else { Err(self.cut_off()) };
+        }
+        // Of each category alone, since one that no row has may be unknown.
+        let codes: Vec<Result<f32, PredictError>> = (0..values.len())
+            .map(|code| self.singles(&values.slice(code, 1)).map(|value| value[0]))
+            .collect();
+        let positions = dictionary.normalized_keys();
+        let rows = keys.iter().zip(positions).enumerate();
+        let code = |(row, (key, position)): (usize, (&f32, usize))| match codes.get(position) {
+            _ if key.is_nan() => Ok(f32::NAN),
+            Some(Ok(code)) => Ok(*code),
+            Some(Err(PredictError::UnknownCategory { .. })) => Err(self.unknown(row)),
+            Some(Err(_)) | None => Err(self.expected("what the model was trained on")),
+        };
+        rows.map(code).collect()
     }
 }
 
@@ -236,11 +258,6 @@ fn whole(value: f64) -> Option<i64> {
     let whole = value as i64;
     #[expect(clippy::cast_precision_loss, reason = "as above")]
     (whole as f64 == value).then_some(whole)
-}
-
-fn singles_of_keys(keys: &dyn Array) -> Option<Vec<f32>> {
-    let keys = arrow_array::make_array(keys.to_data());
-    singles(&keys).map(Cow::into_owned)
 }
 
 fn numbers(array: &ArrayRef) -> Option<Vec<f64>> {

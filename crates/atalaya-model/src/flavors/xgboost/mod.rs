@@ -1,18 +1,17 @@
 //! The `xgboost` flavor: Boosters read from UBJSON or JSON as data, checked, compiled, and run with XGBoost's own float32
 //! arithmetic.
 //!
-//! A file is read into a tree of values ([`value`], by [`json`] or [`ubjson`]), that into what every Booster has
-//! ([`booster`]), and that into sums ([`compiled`], with [`trees`] compiled by [`crate::ensemble`]). `model_class` of `MLmodel`
-//! decides what is made of the sums ([`model`]): `Booster.predict` and the scikit-learn interface differ in the rounds that
-//! they use, in how `dart` rounds, and in what they give.
+//! A file is read into a tree of values (`value`, by `json` or `ubjson`), that into what every Booster has (`booster`), and
+//! that into sums (`compiled`, with trees compiled by [`crate::ensemble`]). `model_class` of `MLmodel` decides what is made
+//! of the sums (`model`): `Booster.predict` and the scikit-learn interface differ in the rounds that they use, in how `dart`
+//! rounds, and in what they give.
 //!
-//! Objectives and versions: XGBoost 1.3 to 3.2, whose arithmetic is one; a file of a later version is taken when it has
-//! nothing unknown in it. The binary format of before is another executor's.
+//! Answers were compared with XGBoost 1.7, 2.0, 2.1 and 3.2, which calculate alike; a file of another version is taken when
+//! nothing unknown is in it. The binary format from before JSON is another executor's.
 
 mod booster;
 mod categories;
 mod compiled;
-
 mod error;
 mod input;
 mod json;
@@ -25,10 +24,14 @@ mod value;
 pub use error::XgboostError;
 pub use model::XgboostModel;
 
+pub(in crate::flavors) use compiled::{Columns, Compiled};
+pub(in crate::flavors) use model::{Decision, Rows};
+
 use std::sync::Arc;
 
 use self::booster::Booster;
-use self::compiled::{Compiled, Face};
+use self::categories::Categories;
+use self::compiled::Face;
 use self::input::Input;
 use self::model::Class;
 use self::value::Value;
@@ -119,6 +122,20 @@ fn load(manifest: &Manifest, bytes: &[u8], class: Class) -> Result<XgboostModel,
         served,
         numbers: model::numbers(),
     })
+}
+
+/// Compiles the Booster of a pickled wrapper, for that wrapper.
+///
+/// # Errors
+/// As for a file; when it has categories that are known by their texts, which no matrix of numbers has.
+pub(in crate::flavors) fn compile_wrapped(bytes: &[u8]) -> Result<Compiled, XgboostError> {
+    let root = read(bytes)?;
+    let booster = Booster::parse(&root)?;
+    let numeric = |categories: &Categories| matches!(categories, Categories::None | Categories::Codes);
+    if !booster.categories.iter().all(numeric) {
+        return Err(unsupported("the Booster", "has categories that are not codes"));
+    }
+    Compiled::compile(&booster, bytes.len(), Face::Wrapper)
 }
 
 /// Reads a file of either format; the formats of before are named.

@@ -2,6 +2,7 @@
 //! here is unknown, whatever its name.
 
 mod bayes;
+mod boosters;
 mod cluster;
 mod compose;
 mod decomposition;
@@ -38,6 +39,7 @@ static TABLES: &[&[Row]] = &[
     dummy::ROWS,
     tree::ROWS,
     ensemble::ROWS,
+    boosters::ROWS,
     meta::ROWS,
     lightgbm::ROWS,
 ];
