@@ -178,6 +178,34 @@ fn a_classifier_gives_labels_probabilities_and_scores() {
     );
 }
 
+#[test]
+fn a_wrapper_stops_at_the_best_iteration() {
+    let case = small("sk19_lgb_clf_bin");
+    // A pickle's key, and the small number after it.
+    let with_best = |best: u8| {
+        changed(&case, "model_cloudpickle", |path, bytes| {
+            let mut bytes = bytes.to_vec();
+            if path == "model.pkl" {
+                let key = b"\x8c\x0ebest_iteration\x94K";
+                let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+                bytes[at + key.len()] = best;
+            }
+            bytes
+        })
+    };
+    let of = |best| {
+        let (model, batch) = loaded(&case, &with_best(best));
+        margins(&model, &batch)
+    };
+    let all = of(0);
+    assert_eq!(of(20), all);
+    assert_eq!(of(99), all);
+    // Each further iteration adds to the one before.
+    let three = of(3);
+    assert_ne!(three, all);
+    assert_ne!(three, of(4));
+}
+
 /// The batch with one column replaced.
 fn with_column(batch: &RecordBatch, position: usize, column: ArrayRef) -> RecordBatch {
     let schema = batch.schema();
