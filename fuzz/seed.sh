@@ -1,5 +1,7 @@
 #!/bin/sh
 # Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh lightgbm|manifest|onnx|payload|pickle|skops|xgboost
+# Fills fuzz/corpus/<target> with the repository's fixtures.
+# Usage: fuzz/seed.sh pickle|skops|lightgbm|manifest|payload|xgboost
 set -eu
 cd "$(dirname "$0")/.."
 target="$1"
@@ -8,6 +10,7 @@ case "$target" in
     skops) pattern='*.skops' ;;
     lightgbm) pattern='*lgb*' ;;
     onnx) pattern='*.onnx' ;;
+    lightgbm) pattern='model.lgb lgb_*.txt' ;;
     manifest) pattern='MLmodel' ;;
     payload) pattern='' ;;
     xgboost) pattern='model.ubj model.json ubj_*.ubj xgb_*.json' ;;

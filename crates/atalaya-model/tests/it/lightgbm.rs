@@ -42,17 +42,26 @@ fn with_text(case: &Case, variant: &str, file: &str, from: &str, to: &str) -> Mo
 }
 
 /// The files of a Booster whose text is changed, without the sizes of trees, which are optional.
-fn with_model(case: &Case, from: &str, to: &str) -> ModelFiles {
+fn with_changes(case: &Case, changes: &[(&str, &str)]) -> ModelFiles {
     changed(case, "model_lgb", |path, bytes| {
         if path != "model.lgb" {
             return bytes.to_vec();
         }
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        assert!(text.contains(from), "the text has no {from}");
         let (before, after) = text.split_once("tree_sizes=").unwrap();
         let (_, after) = after.split_once('\n').unwrap();
-        format!("{before}{after}").replacen(from, to, 1).into_bytes()
+        let mut text = format!("{before}{after}");
+        for (from, to) in changes {
+            assert!(text.contains(from), "the text has no {from}");
+            text = text.replacen(from, to, 1);
+        }
+        text.into_bytes()
     })
+}
+
+/// As [`with_changes`], with one change.
+fn with_model(case: &Case, from: &str, to: &str) -> ModelFiles {
+    with_changes(case, &[(from, to)])
 }
 
 fn floats(values: &ArrayRef) -> Vec<f64> {
@@ -167,6 +176,34 @@ fn a_classifier_gives_labels_probabilities_and_scores() {
         error.is_refusal() && error.to_string().contains("not of the class"),
         "{error}"
     );
+}
+
+#[test]
+fn a_wrapper_stops_at_the_best_iteration() {
+    let case = small("sk19_lgb_clf_bin");
+    // A pickle's key, and the small number after it.
+    let with_best = |best: u8| {
+        changed(&case, "model_cloudpickle", |path, bytes| {
+            let mut bytes = bytes.to_vec();
+            if path == "model.pkl" {
+                let key = b"\x8c\x0ebest_iteration\x94K";
+                let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+                bytes[at + key.len()] = best;
+            }
+            bytes
+        })
+    };
+    let of = |best| {
+        let (model, batch) = loaded(&case, &with_best(best));
+        margins(&model, &batch)
+    };
+    let all = of(0);
+    assert_eq!(of(20), all);
+    assert_eq!(of(99), all);
+    // Each further iteration adds to the one before.
+    let three = of(3);
+    assert_ne!(three, all);
+    assert_ne!(three, of(4));
 }
 
 /// The batch with one column replaced.
@@ -308,6 +345,17 @@ fn content_that_contradicts_itself_is_refused() {
     assert!(refused(&linear, "leaf_const=", "leaf_const=0 ").contains("`leaf_const`"));
     assert!(refused(&linear, "num_features=", "num_features=9 ").contains("`num_features`"));
     assert!(refused(&linear, "leaf_features=2", "leaf_features=8").contains("`leaf_features`"));
+    // A set of three words for two splits, which would be copied for each.
+    let shared = with_changes(
+        &case,
+        &[
+            ("num_cat=0", "num_cat=1\ncat_boundaries=0 3\ncat_threshold=1 2 4"),
+            ("decision_type=2 2", "decision_type=1 1"),
+            ("\nthreshold=2.9950000000000006 2.5000000000000004", "\nthreshold=0 0"),
+        ],
+    );
+    let error = load(&shared).unwrap_err().to_string();
+    assert!(error.contains("several splits have the same set"), "{error}");
     let error = load(&with_model(&case, "version=v4", "version=v5")).unwrap_err();
     assert!(!error.is_refusal(), "{error}");
 }

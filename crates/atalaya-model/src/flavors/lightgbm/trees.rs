@@ -67,6 +67,7 @@ fn nodes(fields: &Fields<'_>, leaves: usize) -> Result<Vec<Node<f64>>, LightgbmE
             children(fields, "right_child", leaves)?,
         ];
         let sets = Sets::read(fields)?;
+        let mut unused = sets.words.len();
         for split in 0..splits {
             let (feature, threshold, decision) = (features[split], thresholds[split], decisions[split]);
             let (left, right) = (children[0][split], children[1][split]);
@@ -84,6 +85,10 @@ fn nodes(fields: &Fields<'_>, leaves: usize) -> Result<Vec<Node<f64>>, LightgbmE
                         fields.line,
                         "a split by category has a `threshold` that is not a set of its tree",
                     )
+                })?;
+                // Sets are copied: one that many splits name would make a large model of a small text.
+                unused = unused.checked_sub(left_set.len()).ok_or_else(|| {
+                    LightgbmError::line(fields.line, "several splits have the same set of categories")
                 })?;
                 Node::Category {
                     feature,
@@ -162,16 +167,14 @@ impl Sets {
 
     /// The set of a split, whose number stands as its threshold.
     fn get(&self, threshold: f64) -> Option<&[u32]> {
-        let mut numbers = self.bounds.windows(2).zip(0u32..);
-        let at = self.bounds.len();
+        let sets = u32::try_from(self.bounds.len().checked_sub(1)?).ok()?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "checked to be in range; LightGBM cuts it off as well"
         )]
-        let at = (threshold >= 0.0 && threshold < f64::from(u32::try_from(at).ok()?)).then_some(threshold as usize)?;
-        let (bounds, _) = numbers.nth(at)?;
-        self.words.get(bounds[0]..bounds[1])
+        let at = (threshold >= 0.0 && threshold < f64::from(sets)).then_some(threshold as usize)?;
+        self.words.get(self.bounds[at]..self.bounds[at + 1])
     }
 }
 

@@ -75,11 +75,21 @@ impl Wrapper {
         let (booster, text) = model_text(part)?;
         compiler.charge(8 * text.len())?;
         let best = booster.attr("best_iteration").and_then(View::as_i64).unwrap_or(-1);
-        let wrong = |error: LightgbmError| match &error {
-            LightgbmError::Unsupported { .. } => part.unsupported::<()>(format!("has a Booster of which {error}")),
-            _ => part.content(format!("attribute `_Booster`: {error}")),
+        let failed = |error: LightgbmError| {
+            let (place, class) = (part.place.to_owned(), part.name);
+            match error {
+                LightgbmError::Unsupported { .. } => SklearnError::Unsupported {
+                    place,
+                    class,
+                    what: format!("has a Booster of which {error}"),
+                },
+                _ => SklearnError::Content {
+                    place,
+                    class,
+                    what: format!("attribute `_Booster`: {error}"),
+                },
+            }
         };
-        let failed = |error: LightgbmError| wrong(error).err().unwrap_or(SklearnError::Version);
         let booster = Booster::compile(text, best).map_err(failed)?;
         if booster.names.len() != names.len() {
             return part.content("its Booster has not as many columns as reach it");
