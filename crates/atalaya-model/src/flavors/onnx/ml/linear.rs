@@ -105,7 +105,6 @@ pub(super) fn classifier(spec: &Spec<'_>) -> Compiled {
         }
         let width = classes.len();
         if two {
-            // onnxruntime transforms no lone score, it only completes it.
             scores = (scores.iter())
                 .flat_map(|score| transform.pair(*score, Second::Complement))
                 .collect();
