@@ -154,10 +154,10 @@ pub(super) fn vectorizer(spec: &Spec<'_>) -> Compiled {
         let shape = vec![rows, total.ok_or(EvalError::TooLarge)?];
         let count = budget.take_shape(&shape)?;
         let mut parts = Vec::with_capacity(widths.len());
-        for position in 0..inputs.len() {
+        for (position, width) in widths.iter().enumerate() {
             let input = inputs.get(position)?;
             let (own_rows, own_width) = input.rows_and_width()?;
-            if own_rows != rows || own_width != widths[position] {
+            if own_rows != rows || own_width != *width {
                 return Err(EvalError::Shape("an input has not as many columns as are declared"));
             }
             parts.push(input.as_f32(position)?);

@@ -47,7 +47,7 @@ pub(super) fn regressor(spec: &Spec<'_>) -> Compiled {
         intercepts: spec.floats("intercepts"),
         targets,
     };
-    if targets == 0 || linear.coefficients.len() % targets != 0 {
+    if targets == 0 || !linear.coefficients.len().is_multiple_of(targets) {
         return spec.content("coefficients and targets do not fit");
     }
     // As onnxruntime: intercepts of another number are not used.
@@ -78,7 +78,7 @@ pub(super) fn classifier(spec: &Spec<'_>) -> Compiled {
     if targets > 1 && targets != classes.len() {
         return spec.content("there is not one intercept per class");
     }
-    if coefficients.is_empty() || coefficients.len() % targets != 0 {
+    if coefficients.is_empty() || !coefficients.len().is_multiple_of(targets) {
         return spec.content("coefficients and intercepts do not fit");
     }
     let two = targets == 1 && classes.len() == 2;
@@ -105,7 +105,6 @@ pub(super) fn classifier(spec: &Spec<'_>) -> Compiled {
         }
         let width = classes.len();
         if two {
-            // onnxruntime transforms no lone score, it only completes it.
             scores = (scores.iter())
                 .flat_map(|score| transform.pair(*score, Second::Complement))
                 .collect();

@@ -57,8 +57,8 @@ impl Transform {
     /// The scores of two classes from the one of the second.
     pub(super) fn pair(self, score: f32, second: Second) -> [f32; 2] {
         match (second, self) {
+            (_, Self::Logistic) => [logistic(-score), logistic(score)],
             (Second::Complement, _) => [1.0 - score, score],
-            (Second::Opposite, Self::Logistic) => [logistic(-score), logistic(score)],
             (Second::Opposite, _) => [-score, score],
         }
     }

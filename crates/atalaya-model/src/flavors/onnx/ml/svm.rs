@@ -46,7 +46,7 @@ impl Kernel {
             [] => (0.0, 0.0, 0.0),
             _ => return spec.content("attribute `kernel_params` has not three numbers"),
         };
-        if count == 0 || vectors.is_empty() || vectors.len() % count != 0 {
+        if count == 0 || vectors.is_empty() || !vectors.len().is_multiple_of(count) {
             return spec.content("its vectors are not as many as it says");
         }
         Ok(Self {
@@ -185,7 +185,7 @@ pub(super) fn classifier(spec: &Spec<'_>) -> Compiled {
     let vectors = starts.last().copied().unwrap_or(0);
     let several = classes.len();
     let pairs = several * several.saturating_sub(1) / 2;
-    if counts.len() != several || several < 2 || several > 1000 {
+    if counts.len() != several || !(2..=1000).contains(&several) {
         return spec.content("there is not one number of vectors per class, or the classes are too few or too many");
     }
     if (several - 1)
@@ -292,7 +292,7 @@ fn coupled(scores: &[f32], (slopes, offsets): &(Vec<f32>, Vec<f32>), classes: us
     for i in 0..classes {
         for j in i + 1..classes {
             let value = 1.0 - logistic(scores[pair] * slopes[pair] + offsets[pair]);
-            let value = value.max(1.0e-7).min(1.0 - 1.0e-7);
+            let value = value.clamp(1.0e-7, 1.0 - 1.0e-7);
             r[i * classes + j] = value;
             r[j * classes + i] = 1.0 - value;
             pair += 1;

@@ -278,8 +278,13 @@ pub(super) fn classifier(spec: &Spec<'_>) -> Compiled {
     if base.len() > targets {
         return spec.content("there are more base values than classes");
     }
+    let one_sided = targets == 2 && spoken.len() == 1;
+    let transform = Transform::read(spec)?;
+    if one_sided && transform == Transform::Probit {
+        return spec.unsupported("it has one score and the transformation `PROBIT`");
+    }
     let classification = Classification {
-        one_sided: targets == 2 && spoken.len() == 1,
+        one_sided,
         all_positive: trees.weights.iter().all(|(_, weight)| *weight >= 0.0),
         trees,
         sums: Sums {
@@ -308,7 +313,13 @@ impl Classification {
                 scores => self.several(scores, single, &mut out),
             });
         })?;
-        let labels = Tensor::list(self.classes.take(&labels));
+        let labels = match self.classes {
+            // Of two classes that both have weights, onnxruntime gives the numbers 0 and 1, whatever they are called.
+            Classes::Ints(_) if self.sums.targets == 2 && !self.one_sided => {
+                Tensor::list(labels.iter().map(|label| i64::from(*label > 0)).collect::<Vec<_>>())
+            }
+            _ => Tensor::list(self.classes.take(&labels)),
+        };
         let scores = Tensor::new(vec![rows, self.sums.targets], out)?;
         Ok(vec![Arc::new(labels), Arc::new(scores)])
     }
@@ -336,16 +347,17 @@ impl Classification {
     #[expect(clippy::cast_possible_truncation, reason = "scores are float32")]
     fn two(&self, first: Option<f64>, second: Option<f64>, single: bool, out: &mut Vec<f32>) -> usize {
         let add = |score: Option<f64>, base: f64| rounded(score.unwrap_or(0.0) + base, single);
-        let (first, second) = match self.base[..] {
+        // The scores that are written, and the one that decides.
+        let (first, second, positive) = match self.base[..] {
             [_, base] if second.is_some() => {
                 let second = add(first, base);
-                (-second, Some(second))
+                (-second, Some(second), second)
             }
-            [first_base, second_base] => (add(first, first_base), Some(add(second, second_base))),
-            [base] => (add(first, base), second),
-            _ => (first.unwrap_or(0.0), second),
+            // The base of a class of which no leaf speaks is left out.
+            [base, _] => (add(first, base), Some(0.0), add(first, base)),
+            [base] => (add(first, base), second, second.unwrap_or(add(first, base))),
+            _ => (first.unwrap_or(0.0), second, second.or(first).unwrap_or(0.0)),
         };
-        let positive = second.unwrap_or(first);
         let (label, other) = match (self.one_sided, self.all_positive) {
             (true, true) => (usize::from(positive > 0.5), Second::Complement),
             _ => (usize::from(positive > 0.0), Second::Opposite),

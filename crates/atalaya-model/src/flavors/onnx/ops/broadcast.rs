@@ -88,3 +88,20 @@ pub(in crate::flavors::onnx) fn zip<A: Clone, B: Clone, R>(
     });
     out
 }
+
+/// The elements at the places that steps through a tensor give, from `start` on.
+pub(in crate::flavors::onnx) fn stepped<T: Clone>(
+    values: &[T],
+    start: usize,
+    target: &[usize],
+    steps: &[usize],
+) -> Vec<T> {
+    let mut out = Vec::new();
+    walk(target, [steps], |[at]| out.push(values[start + at].clone()));
+    out
+}
+
+/// The elements at these places.
+pub(in crate::flavors::onnx) fn picked<T: Clone>(values: &[T], places: &[usize]) -> Vec<T> {
+    places.iter().map(|at| values[*at].clone()).collect()
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Budget, Compiled, Inputs, Results, Row, broadcast, one, row};
 use crate::flavors::onnx::error::EvalError;
-use crate::flavors::onnx::tensor::{Elements, Tensor, numeric};
+use crate::flavors::onnx::tensor::{Elements, Tensor};
 
 pub(super) static OPERATORS: &[Row] = &[
     row("Less", |_| compare(Order::Less)),
@@ -138,14 +138,19 @@ fn pick<T: Clone>(shape: &[usize], steps: [&[usize]; 3], flags: &[bool], a: &[T]
     out
 }
 
-/// The numbers of a tensor as doubles, for exponents and the like.
 impl Tensor {
+    /// The numbers as doubles, for exponents and the like.
     pub(in crate::flavors::onnx) fn as_f64(&self, input: usize) -> Result<Vec<f64>, EvalError> {
         #[expect(
             clippy::cast_precision_loss,
             reason = "onnxruntime computes with them in floating point"
         )]
-        #[expect(clippy::cast_lossless, reason = "one arm for all types")]
-        Ok(numeric!(input, self, values => values.iter().map(|value| *value as f64).collect()))
+        Ok(match self.elements() {
+            Elements::F32(values) => values.iter().map(|value| f64::from(*value)).collect(),
+            Elements::F64(values) => values.clone(),
+            Elements::I64(values) => values.iter().map(|value| *value as f64).collect(),
+            Elements::I32(values) => values.iter().map(|value| f64::from(*value)).collect(),
+            Elements::Bool(_) | Elements::Text(_) => return Err(self.wrong_kind(input)),
+        })
     }
 }

@@ -155,11 +155,7 @@ pub(super) fn gather_steps(
     shape: Vec<usize>,
     steps: &[usize],
 ) -> Result<Tensor, EvalError> {
-    let elements: Elements = any!(input, values => {
-        let mut out = Vec::new();
-        broadcast::walk(&shape, [steps], |[at]| out.push(values[start + at].clone()));
-        out.into()
-    });
+    let elements: Elements = any!(input, values => broadcast::stepped(values, start, &shape, steps).into());
     Tensor::new(shape, elements)
 }
 
@@ -208,11 +204,7 @@ fn tile(inputs: &Inputs, budget: &Budget) -> Results {
         shape.push(repeat.checked_mul(size).ok_or(EvalError::TooLarge)?);
     }
     budget.take_shape(&shape)?;
-    let elements: Elements = any!(input, values => {
-        let mut out = Vec::new();
-        broadcast::walk(&wide, [&steps], |[at]| out.push(values[at].clone()));
-        out.into()
-    });
+    let elements: Elements = any!(input, values => broadcast::stepped(values, 0, &wide, &steps).into());
     one(Tensor::new(shape, elements)?)
 }
 

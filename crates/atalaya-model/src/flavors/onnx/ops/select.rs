@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::layout::gather_steps;
-use super::{Budget, Compiled, Inputs, Results, Row, Spec, axis, one, row};
+use super::{Budget, Compiled, Inputs, Results, Row, Spec, axis, broadcast, one, row};
 use crate::flavors::onnx::error::EvalError;
 use crate::flavors::onnx::tensor::{Elements, Tensor, any, numeric, strides};
 
@@ -106,9 +106,7 @@ fn slice(input: &Tensor, firsts: &[usize], steps: &[i64], shape: Vec<usize>) -> 
             .flat_map(|base| places.iter().map(move |place| base + place * apart))
             .collect();
     }
-    let elements: Elements = any!(input, values => {
-        indices.iter().map(|at| values[*at].clone()).collect::<Vec<_>>().into()
-    });
+    let elements: Elements = any!(input, values => broadcast::picked(values, &indices).into());
     Tensor::new(shape, elements)
 }
 
@@ -220,7 +218,7 @@ fn compile_gather_elements(spec: &Spec<'_>) -> Compiled {
         steps[at] = 0;
         let mut places = Vec::with_capacity(ints.len());
         let mut ints = ints.iter();
-        super::broadcast::walk(&shape, [&steps], |[base]| {
+        broadcast::walk(&shape, [&steps], |[base]| {
             places.push(
                 ints.next()
                     .map_or(Ok(0), |index| place(*index, input.shape()[at]))
@@ -228,9 +226,7 @@ fn compile_gather_elements(spec: &Spec<'_>) -> Compiled {
             );
         });
         let places = places.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let elements: Elements = any!(input, values => {
-            places.iter().map(|at| values[*at].clone()).collect::<Vec<_>>().into()
-        });
+        let elements: Elements = any!(input, values => broadcast::picked(values, &places).into());
         one(Tensor::new(shape, elements)?)
     }))
 }

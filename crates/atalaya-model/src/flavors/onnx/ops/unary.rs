@@ -43,7 +43,7 @@ pub(super) static OPERATORS: &[Row] = &[
     }),
     row("Celu", |spec| {
         let alpha = f64::from(spec.float_or("alpha", 1.0));
-        wide(move |x| x.max(0.0) + (alpha * (x / alpha).exp_m1()).min(0.0))
+        wide(move |x| if x > 0.0 { x } else { alpha * (x / alpha).exp_m1() })
     }),
     row("Selu", |spec| {
         let alpha = f64::from(spec.float_or("alpha", 1.673_263_2));
@@ -125,7 +125,8 @@ fn sign(x: f64) -> f64 {
     } else if x < 0.0 {
         -1.0
     } else {
-        0.0
+        // Zero, or NaN.
+        x
     }
 }
 
@@ -135,7 +136,8 @@ fn sign_f32(x: f32) -> f32 {
     } else if x < 0.0 {
         -1.0
     } else {
-        0.0
+        // Zero, or NaN.
+        x
     }
 }
 

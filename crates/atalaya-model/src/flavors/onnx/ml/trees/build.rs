@@ -221,6 +221,47 @@ fn required(spec: &Spec<'_>, name: &str) -> Result<Vec<f64>, OnnxError> {
 }
 
 fn leafed(spec: &Spec<'_>, targets: usize) -> Result<Trees, OnnxError> {
+    let (leaf_targets, leaf_weights) = (spec.ints("leaf_targetids"), required(spec, "leaf_weights")?);
+    if leaf_targets.len() != leaf_weights.len() {
+        return spec.content("the lists of its leaves differ in length");
+    }
+    let (mut nodes, sets) = inner_nodes(spec, leaf_targets.len())?;
+    let mut roots = Vec::new();
+    for root in spec.ints("tree_roots") {
+        match usize::try_from(root) {
+            Ok(root) if root < nodes.len() => roots.push(root),
+            _ => return spec.content("a root is a node that does not exist"),
+        }
+    }
+    let mut weights = Vec::with_capacity(leaf_targets.len());
+    for (at, (target, weight)) in leaf_targets.iter().zip(leaf_weights).enumerate() {
+        match usize::try_from(*target) {
+            Ok(target) if target < targets => weights.push((target, weight)),
+            _ => return spec.content("a leaf is of a target that does not exist"),
+        }
+        nodes.push(Node {
+            mode: Mode::Leaf,
+            missing_yes: false,
+            feature: 0,
+            threshold: 0.0,
+            yes: at,
+            no: at + 1,
+        });
+    }
+    checked(
+        spec,
+        Trees {
+            roots,
+            nodes,
+            weights,
+            sets,
+            width: 0,
+        },
+    )
+}
+
+/// The nodes that are no leaves, which follow them, and the sets of those that ask for members.
+fn inner_nodes(spec: &Spec<'_>, leaves: usize) -> Result<(Vec<Node>, Vec<HashSet<u64>>), OnnxError> {
     let (features, yes, no) = (
         spec.ints("nodes_featureids"),
         spec.ints("nodes_truenodeids"),
@@ -228,8 +269,7 @@ fn leafed(spec: &Spec<'_>, targets: usize) -> Result<Trees, OnnxError> {
     );
     let (yes_leaf, no_leaf) = (spec.ints("nodes_trueleafs"), spec.ints("nodes_falseleafs"));
     let missing = spec.ints("nodes_missing_value_tracks_true");
-    let thresholds = required(spec, "nodes_splits")?;
-    let modes = required(spec, "nodes_modes")?;
+    let (thresholds, modes) = (required(spec, "nodes_splits")?, required(spec, "nodes_modes")?);
     let count = features.len();
     let lengths = [
         yes.len(),
@@ -242,24 +282,15 @@ fn leafed(spec: &Spec<'_>, targets: usize) -> Result<Trees, OnnxError> {
     if lengths.iter().any(|length| *length != count) || count == 0 {
         return spec.content("the lists of its nodes differ in length, or are empty");
     }
-    let (leaf_targets, leaf_weights) = (spec.ints("leaf_targetids"), required(spec, "leaf_weights")?);
-    if leaf_targets.len() != leaf_weights.len() {
-        return spec.content("the lists of its leaves differ in length");
-    }
     let child = |id: i64, leaf: i64| {
-        let (most, base) = if leaf == 0 {
-            (count, 0)
-        } else {
-            (leaf_targets.len(), count)
-        };
+        let (most, base) = if leaf == 0 { (count, 0) } else { (leaves, count) };
         match usize::try_from(id) {
             Ok(id) if id < most => Ok(base + id),
             _ => spec.content("a node of a tree has a child that does not exist"),
         }
     };
     let mut sets = sets(spec)?.into_iter();
-    let mut used = Vec::new();
-    let mut nodes = Vec::with_capacity(count + leaf_targets.len());
+    let (mut nodes, mut used) = (Vec::with_capacity(count + leaves), Vec::new());
     for place in 0..count {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "read from bytes")]
         let mode = match modes[place] as u8 {
@@ -291,35 +322,7 @@ fn leafed(spec: &Spec<'_>, targets: usize) -> Result<Trees, OnnxError> {
             no: child(no[place], no_leaf[place])?,
         });
     }
-    let mut weights = Vec::with_capacity(leaf_targets.len());
-    for (at, (target, weight)) in leaf_targets.iter().zip(leaf_weights).enumerate() {
-        match usize::try_from(*target) {
-            Ok(target) if target < targets => weights.push((target, weight)),
-            _ => return spec.content("a leaf is of a target that does not exist"),
-        }
-        nodes.push(Node {
-            mode: Mode::Leaf,
-            missing_yes: false,
-            feature: 0,
-            threshold: 0.0,
-            yes: at,
-            no: at + 1,
-        });
-    }
-    let mut roots = Vec::new();
-    for root in spec.ints("tree_roots") {
-        roots.push(child(root, 0)?);
-    }
-    checked(
-        spec,
-        Trees {
-            roots,
-            nodes,
-            weights,
-            sets: used,
-            width: 0,
-        },
-    )
+    Ok((nodes, used))
 }
 
 /// The sets of members, each ended by a NaN.
