@@ -69,6 +69,7 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) queue: VecDeque<Request>,
+    pub(crate) in_flight: usize,
     pub(crate) closing: bool,
     pub(crate) backoff: Backoff,
     pub(crate) poison: PoisonTable,
@@ -104,6 +105,8 @@ pub struct Health {
     pub pids: Vec<u32>,
     /// Requests that wait.
     pub queued: usize,
+    /// Requests that a worker has now.
+    pub in_flight: usize,
     /// Deaths since the last answer.
     pub deaths_in_a_row: u32,
     /// When the next start is tried, in a crash loop.
@@ -238,6 +241,7 @@ impl Pool {
             workers: state.seats.len(),
             pids: lives.iter().map(|life| life.pid()).collect(),
             queued: state.queue.len(),
+            in_flight: state.in_flight,
             deaths_in_a_row: state.backoff.deaths_in_a_row(),
             crash_loop_retry_ms: crash_loop.map(|(_, wait)| wait.as_millis().try_into().unwrap_or(u64::MAX)),
             sandbox: state.seats.iter().find_map(|seat| seat.sandbox.clone()),

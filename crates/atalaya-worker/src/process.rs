@@ -29,6 +29,9 @@ const LEAVE_WAIT: Duration = Duration::from_secs(1);
 /// Stack of the small threads that wait for a process or read its output.
 const SMALL_STACK: usize = 256 << 10;
 
+/// Start of the names of scratch folders; the server's process id and a random part follow.
+const SCRATCH: &str = "scratch-";
+
 /// What a worker says when its model is loaded.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Ready {
@@ -66,6 +69,7 @@ impl Plan {
             reason: format!("{what}: {error}"),
         };
         let script = script::install(&options.run_folder).map_err(|error| start("the worker's script", error))?;
+        remove_left_over(&options.run_folder);
         let script = script
             .canonicalize()
             .map_err(|error| start("the worker's script", error))?;
@@ -464,6 +468,19 @@ fn wait_for_end(life: &Life, child: &mut Child) {
     ended.status = Some(status);
     drop(ended);
     life.changed.notify_all();
+}
+
+/// Removes scratch folders of servers that are gone. Best effort: what stays costs space only.
+fn remove_left_over(run_folder: &Path) {
+    for entry in std::fs::read_dir(run_folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(SCRATCH)?.split('-').next()?.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let _stays = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn json<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, WorkerError> {

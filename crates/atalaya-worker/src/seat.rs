@@ -71,9 +71,11 @@ pub(crate) fn run(shared: &Arc<Shared>, seat: usize, first: Option<SyncSender<Re
                 }
             }
             Step::Serve(requests) => {
+                let count = requests.len();
                 if let Some(serving) = worker.take() {
                     worker = serve(shared, seat, serving, requests);
                 }
+                shared.lock().in_flight -= count;
             }
         }
     }
@@ -141,10 +143,11 @@ fn next(shared: &Shared, seat: usize, worker: Option<&Worker>) -> Step {
             Some(worker) if worker.life().dead() => return Step::Lost,
             Some(_) if !state.queue.is_empty() => {
                 let requests = take(shared, state);
+                state = shared.lock();
                 if !requests.is_empty() {
+                    state.in_flight += requests.len();
                     return Step::Serve(requests);
                 }
-                state = shared.lock();
                 continue;
             }
             Some(_) if state.closing => return Step::Close,

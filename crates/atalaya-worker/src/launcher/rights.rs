@@ -5,6 +5,9 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::Policy;
 
+/// How much a worker stands back behind the server when both want the processor.
+const NICE: i32 = 5;
+
 /// Whether there is a session, whether all capabilities are gone, and whether none can come back.
 pub(super) fn take_away(policy: &Policy) -> Result<(bool, bool, bool), String> {
     // Own session and group: the server ends the whole group, and no terminal reaches it.
@@ -40,6 +43,8 @@ fn limits(policy: &Policy) -> Result<(), String> {
         rustix::process::setrlimit(resource, limit).map_err(|error| format!("the limit of {what}: {error}"))?;
     }
     processes();
+    // A model that spins must not slow the server down. Best effort.
+    let _as_before = rustix::process::setpriority_process(None, NICE);
     // Under memory pressure the kernel should choose a worker, not the server. Best effort: the watchdog comes first.
     let _unimportant = std::fs::write("/proc/self/oom_score_adj", "1000");
     Ok(())

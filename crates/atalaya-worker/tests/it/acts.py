@@ -7,7 +7,7 @@ import socket
 import stat
 import struct
 import sys
-import time
+import threading
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,10 @@ def wire():
         except OSError:
             pass
     raise RuntimeError("no socket")
+
+
+def hang(seconds):
+    threading.Event().wait(seconds)
 
 
 def attempt(function):
@@ -93,7 +97,7 @@ def act(name, frame):
     if name == "echo":
         return x
     if name == "slow":
-        time.sleep(float(x[0]))
+        hang(float(x[0]))
         return x
     if name == "everything":
         return [f"{key}: {value}" for key, value in everything(x).items()][:rows]
@@ -128,13 +132,11 @@ def act(name, frame):
         area = mmap.mmap(-1, int(x[0]))
         for place in range(0, len(area), 4096):
             area[place] = 1
-        time.sleep(60)
+        hang(60)
     if name == "leak":
         LEAKED.append(np.ones(int(x[0]) // 8))
         return x
     if name == "threads":
-        import threading
-
         def spin():
             while True:
                 pass
@@ -146,7 +148,7 @@ def act(name, frame):
         for number in range(10_000):
             with open(os.path.expanduser(f"~/{number}"), "wb") as file:
                 file.write(b"x" * (1 << 20))
-        time.sleep(60)
+        hang(60)
     if name == "noise":
         for _ in range(20_000):
             print("noise " * 10)
@@ -182,7 +184,7 @@ def protocol(name, x):
         os._exit(0)
     elif name == "half_and_hang":
         os.write(out, HEADER.pack(1000, 18, 2) + b"x" * 10)
-        time.sleep(60)
+        hang(60)
     elif name == "huge":
         os.write(out, HEADER.pack(0xFFFFFFFF, 18, 2))
     elif name == "long":
@@ -198,7 +200,7 @@ def protocol(name, x):
         TWICE = True
     elif name == "closed":
         os.close(out)
-        time.sleep(60)
+        hang(60)
     else:
         raise KeyError(name)
     return x
