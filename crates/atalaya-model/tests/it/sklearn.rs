@@ -178,7 +178,7 @@ fn a_row_alone_is_answered_as_among_others() {
         ("sk19_mixed_onehot", "model_cloudpickle"),
         ("sk13_svc_proba_bin", "model_cloudpickle"),
         ("sk19_kmeans", "model_cloudpickle"),
-        ("sk19_knn_distance", "model_cloudpickle"),
+        ("sk19_knn_ties", "model_cloudpickle"),
         ("sk19_lda", "model_cloudpickle"),
         ("sk19_mlp_clf_multi_tanh", "model_cloudpickle"),
         ("sk19_nb_categorical", "model_cloudpickle"),
