@@ -1,33 +1,113 @@
 //! Taking records in. Whoever finds nobody writing becomes the leader and writes everything that is pending with one
 //! call; whoever comes meanwhile follows, and one of them leads next. A lone caller needs no other thread.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use crate::queue::{Pending, Queue};
 use crate::receipt::{AppendError, Mode, Receipt};
 use crate::shared::{Shared, lock};
-use crate::waiter::{Commit, Outcome, Slot, Turn};
+use crate::waiter::{Batch, Commit, Outcome, Slot, Turn};
 
 /// See `Log::append`.
 pub(crate) fn append(shared: &Shared, kind: u8, payload: &[&[u8]]) -> Result<Receipt, AppendError> {
     let mut queue = lock(&shared.queue);
     let seq = queue.push(&shared.config, shared.salt, kind, payload, Mode::Process)?;
     let outcome = if !queue.leading && queue.claims == 0 {
-        queue.leading = true;
-        let job = queue.take_pending();
-        drop(queue);
-        write(shared, job)
+        lead(shared, queue)
     } else {
         let batch = Arc::clone(queue.pending.batch.get_or_insert_default());
-        drop(queue);
-        match batch.wait() {
-            Turn::Done(outcome) => outcome,
-            Turn::Lead => {
-                let job = lock(&shared.queue).take_pending();
-                write(shared, job)
-            }
-        }
+        follow(shared, queue, &batch)
     };
+    receipt(outcome, seq)
+}
+
+/// See `Log::accept`.
+pub(crate) fn accept(shared: &Arc<Shared>, kind: u8, payload: &[&[u8]]) -> Result<Ticket, AppendError> {
+    let mut queue = lock(&shared.queue);
+    let seq = queue.push(&shared.config, shared.salt, kind, payload, Mode::Process)?;
+    let batch = Arc::clone(queue.pending.batch.get_or_insert_default());
+    Ok(Ticket {
+        shared: Arc::clone(shared),
+        batch: Some(batch),
+        seq,
+    })
+}
+
+/// A record that is accepted and not yet written. Whoever settles first writes the records of all; dropping a ticket
+/// settles it too, because somebody must.
+#[must_use = "a record is written when its ticket is settled"]
+pub struct Ticket {
+    shared: Arc<Shared>,
+    /// `None` once settled.
+    batch: Option<Arc<Batch>>,
+    seq: u64,
+}
+
+impl Ticket {
+    /// Returns once the kernel has the record, as `Log::append` does; at once when somebody else has written it.
+    ///
+    /// # Errors
+    /// As `Log::append`.
+    pub fn settle(mut self) -> Result<Receipt, AppendError> {
+        let batch = self.batch.take();
+        let outcome = batch.map(|batch| settle(&self.shared, &batch));
+        outcome.map_or(Err(AppendError::Closed), |outcome| receipt(outcome, self.seq))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            settle(&self.shared, &batch);
+        }
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").field("seq", &self.seq).finish_non_exhaustive()
+    }
+}
+
+fn settle(shared: &Shared, batch: &Arc<Batch>) -> Outcome {
+    if let Some(outcome) = batch.outcome() {
+        return outcome;
+    }
+    let queue = lock(&shared.queue);
+    let pending = queue
+        .pending
+        .batch
+        .as_ref()
+        .is_some_and(|pending| Arc::ptr_eq(pending, batch));
+    if pending && !queue.leading && queue.claims == 0 {
+        lead(shared, queue)
+    } else {
+        follow(shared, queue, batch)
+    }
+}
+
+/// Takes the lead that nobody has.
+fn lead(shared: &Shared, mut queue: MutexGuard<'_, Queue>) -> Outcome {
+    queue.leading = true;
+    let job = queue.take_pending();
+    drop(queue);
+    write(shared, job)
+}
+
+/// Waits for whoever writes the batch, or to be chosen to.
+fn follow(shared: &Shared, queue: MutexGuard<'_, Queue>, batch: &Arc<Batch>) -> Outcome {
+    batch.announce();
+    drop(queue);
+    match batch.wait() {
+        Turn::Done(outcome) => outcome,
+        Turn::Lead => {
+            let job = lock(&shared.queue).take_pending();
+            write(shared, job)
+        }
+    }
+}
+
+fn receipt(outcome: Outcome, seq: u64) -> Result<Receipt, AppendError> {
     outcome.of(seq).map(|()| Receipt {
         mode: Mode::Process,
         seq,

@@ -29,6 +29,7 @@ mod sync;
 mod waiter;
 mod writer;
 
+pub use append::Ticket;
 pub use config::LogConfig;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::LogError;

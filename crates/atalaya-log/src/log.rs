@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use crate::append::Ticket;
 use crate::config::LogConfig;
 use crate::disk::{Disk, RealDisk};
 use crate::error::LogError;
@@ -94,6 +95,16 @@ impl Log {
     /// The record was not accepted; the reason is also the word for the receipt of an answer served all the same.
     pub fn append(&self, kind: u8, payload: &[&[u8]]) -> Result<Receipt, AppendError> {
         append::append(&self.shared, kind, payload)
+    }
+
+    /// Accepts one record without writing it yet: records that are accepted close together are written together, by
+    /// whoever settles its ticket first. For callers with other work between the two, such as the other ready tasks of
+    /// their thread; the record is acknowledged only by `Ticket::settle`.
+    ///
+    /// # Errors
+    /// As `append`.
+    pub fn accept(&self, kind: u8, payload: &[&[u8]]) -> Result<Ticket, AppendError> {
+        append::accept(&self.shared, kind, payload)
     }
 
     /// Appends one record; the `Commit` is done once the device has it (`fsync`), by group commit: the round that is

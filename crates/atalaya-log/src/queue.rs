@@ -212,10 +212,12 @@ impl Queue {
         self.awaiting.drain(..).map(|(_, slot)| (slot, Err(refusal))).collect()
     }
 
-    /// Gives up the lead: to a claim, else to a follower of the pending batch, else to nobody. True when a claim waits.
+    /// Gives up the lead: to a claim, else to a waiting follower of the pending batch, else to nobody. True when a claim
+    /// waits. Records whose tickets nobody has come to settle are no reason to keep the lead: their threads may be busy.
     pub(crate) fn release_lead(&mut self) -> bool {
         if self.claims == 0
             && let Some(batch) = &self.pending.batch
+            && batch.followed()
         {
             batch.hand_over();
             return false;

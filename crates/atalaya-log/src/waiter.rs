@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -45,9 +46,29 @@ pub(crate) enum Turn {
 pub(crate) struct Batch {
     turn: Mutex<Option<Turn>>,
     changed: Condvar,
+    /// Whether a follower waits or is about to; set under the queue's mutex. The lead may be handed to no other batch.
+    followed: AtomicBool,
 }
 
 impl Batch {
+    /// Says that a follower is about to wait. Call with the queue's mutex held.
+    pub(crate) fn announce(&self) {
+        self.followed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a follower waits. Call with the queue's mutex held.
+    pub(crate) fn followed(&self) -> bool {
+        self.followed.load(Ordering::Relaxed)
+    }
+
+    /// What became of the batch, when that is known.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match *lock(&self.turn) {
+            Some(Turn::Done(outcome)) => Some(outcome),
+            Some(Turn::Lead) | None => None,
+        }
+    }
+
     /// Blocks until the batch is done, or this follower has been chosen to lead.
     pub(crate) fn wait(&self) -> Turn {
         for _ in 0..SPINS {

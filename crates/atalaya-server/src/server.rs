@@ -8,6 +8,8 @@ use ::http::{Method, Request, Uri};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::net::TcpListener;
@@ -75,6 +77,9 @@ impl Server {
     }
 }
 
+/// Scoring answers are bytes; the router's may be anything.
+pub(crate) type AnyBody = Either<Full<Bytes>, Body>;
+
 /// Sends scoring requests straight to the data plane and everything else through the router.
 struct Dispatch {
     app: App,
@@ -82,15 +87,16 @@ struct Dispatch {
 }
 
 impl Dispatch {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<AnyBody>, Infallible> {
         let (head, body) = request.into_parts();
         if head.method == Method::POST
             && let Some(path) = ScoringPath::parse(head.uri.path())
         {
-            return Ok(score(&self.app, &path, &head.headers, body).await);
+            return Ok(score(&self.app, &path, &head.headers, body).await.map(Either::Left));
         }
         // Boxed, so that the future of a scoring request does not carry the router's.
-        Box::pin(self.route(Request::from_parts(head, Body::new(body)))).await
+        let routed = Box::pin(self.route(Request::from_parts(head, Body::new(body)))).await?;
+        Ok(routed.map(Either::Right))
     }
 
     async fn route(&self, mut request: Request<Body>) -> Result<Response<Body>, Infallible> {

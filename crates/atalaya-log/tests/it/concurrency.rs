@@ -98,3 +98,52 @@ fn a_flush_beside_appends_takes_every_record_once() {
         "in order"
     );
 }
+
+#[test]
+fn accepted_records_are_written_by_whoever_settles_first() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = open(dir.path(), config(), 1);
+    let tickets: Vec<_> = (0..10)
+        .map(|row| log.accept(1, &[format!("row {row}").as_bytes()]).expect("accepted"))
+        .collect();
+    assert_eq!(log.stats().written_seq, 0, "nothing is written before somebody settles");
+    let mut numbers: Vec<u64> = Vec::new();
+    for ticket in tickets.into_iter().rev() {
+        numbers.push(ticket.settle().expect("written").seq);
+        assert_eq!(log.stats().written_seq, 10, "the first one writes them all");
+    }
+    assert_eq!(numbers, (1..=10).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_dropped_ticket_is_written_all_the_same_and_does_not_hold_others_up() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = open(dir.path(), config(), 1);
+    drop(log.accept(1, &[b"dropped"]).expect("accepted"));
+    let kept = log.accept(1, &[b"kept"]).expect("accepted");
+    // Another caller's record, and a sync, go past a ticket that nobody settles yet.
+    log.append(1, &[b"beside"]).expect("accepted");
+    log.sync().expect("synced");
+    assert_eq!(log.stats().durable_seq, 3);
+    assert_eq!(kept.settle().expect("written").seq, 2);
+    let mut table = Table::new();
+    flush_in_batches(&log, &mut table, BATCH);
+    assert_eq!(texts(&table), ["dropped", "kept", "beside"]);
+}
+
+#[test]
+fn tickets_and_appends_of_many_threads_all_come_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = open(dir.path(), config(), 1);
+    let seqs = run(&log, |log, text| {
+        if text.ends_with('3') {
+            return log.append(1, &[text.as_bytes()]).expect("accepted").seq;
+        }
+        let ticket = log.accept(1, &[text.as_bytes()]).expect("accepted");
+        if text.ends_with('5') {
+            thread::yield_now();
+        }
+        ticket.settle().expect("written").seq
+    });
+    check(&log, &seqs);
+}

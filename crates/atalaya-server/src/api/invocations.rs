@@ -5,7 +5,7 @@
 //! the table lead to the same function.
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use hyper::body::Body;
@@ -15,7 +15,7 @@ use super::extract::Raw;
 use super::router::{BodyLimit, too_large};
 use crate::app::{App, Caller};
 use crate::http::read_body;
-use crate::serving::{Invocation, invoke};
+use crate::serving::{Invocation, Reply, invoke};
 use atalaya_domain::access::Access;
 
 /// `POST /serving-endpoints/{name}/invocations`.
@@ -37,6 +37,7 @@ pub(crate) async fn endpoint(
         body,
     )
     .await
+    .map(axum::body::Body::new)
 }
 
 /// `POST /serving-endpoints/{name}/served-models/{entity}/invocations`.
@@ -58,6 +59,7 @@ pub(crate) async fn entity(
         body,
     )
     .await
+    .map(axum::body::Body::new)
 }
 
 /// The names in a scoring path.
@@ -81,26 +83,26 @@ impl<'a> ScoringPath<'a> {
 }
 
 /// A scoring request straight from the listener.
-pub(crate) async fn score<B>(app: &App, path: &ScoringPath<'_>, headers: &HeaderMap, body: B) -> Response
+pub(crate) async fn score<B>(app: &App, path: &ScoringPath<'_>, headers: &HeaderMap, body: B) -> Reply
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let caller = match app.admit(Access::QueryEndpoint, Some(path.endpoint), headers).await {
         Ok(caller) => caller,
-        Err(error) => return error.into_response(),
+        Err(error) => return error.into_answer(),
     };
     let limit = BodyLimit::Scoring;
     if body.size_hint().lower() > limit.bytes() as u64 {
-        return ApiError::new(ErrorCode::PayloadTooLarge, too_large(limit)).into_response();
+        return ApiError::new(ErrorCode::PayloadTooLarge, too_large(limit)).into_answer();
     }
     let limits = app.limits();
     match read_body(body, limit.bytes(), limits.body_stall, limits.body_deadline).await {
         Ok(body) => call(app, path, &caller, headers, body).await,
-        Err(error) => ApiError::from(error).into_response(),
+        Err(error) => ApiError::from(error).into_answer(),
     }
 }
 
-async fn call(app: &App, path: &ScoringPath<'_>, caller: &Caller, headers: &HeaderMap, body: Bytes) -> Response {
+async fn call(app: &App, path: &ScoringPath<'_>, caller: &Caller, headers: &HeaderMap, body: Bytes) -> Reply {
     let requester = caller.principal().map_or("", |p| p.user.as_str());
     let invocation = Invocation {
         endpoint: path.endpoint,

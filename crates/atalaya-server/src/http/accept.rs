@@ -1,30 +1,34 @@
 //! Accepts connections, serves HTTP/1 and HTTP/2 on them, and drains them on shutdown.
 //!
-//! hyper's own header timeout is inert without a timer and hyper-util's protocol
-//! detection has none at all, so the loop waits for the first byte itself.
+//! hyper's own header timeout sets a timer for each request and hyper-util's
+//! protocol detection has none at all, so the loop waits for the first byte
+//! itself and looks after idle connections and slow heads with one timer each.
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::Response;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::service::Service;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::ListenerLimits;
+use super::activity::Activity;
 use super::rewake::Rewake;
 use super::stall::StallGuard;
 
 /// hyper's own limit, for which it has room on its stack; any other costs an allocation for each request.
 const HYPER_HEAD_FIELDS: usize = 100;
+
+/// How long a connection that was asked to end may still take over half a request head.
+const HEAD_GRACE: Duration = Duration::from_millis(100);
 
 /// How a drain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,15 +42,17 @@ pub enum Drained {
 /// Serves `service` on `listener` until `shutdown` completes, then drains.
 ///
 /// New connections are refused once the drain begins; requests in work get their answer.
-pub(crate) async fn serve<S>(
+pub(crate) async fn serve<S, B>(
     listener: TcpListener,
     service: S,
     limits: ListenerLimits,
     shutdown: impl Future<Output = ()>,
 ) -> Drained
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
+    B: Body<Data: Send> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let permits = Arc::new(Semaphore::new(limits.max_connections));
     let (closing, watching) = watch::channel(());
@@ -85,15 +91,17 @@ where
     }
 }
 
-async fn connection<S>(
+async fn connection<S, B>(
     stream: TcpStream,
     service: S,
     limits: Arc<ListenerLimits>,
     mut closing: watch::Receiver<()>,
     _permit: OwnedSemaphorePermit,
 ) where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
+    B: Body<Data: Send> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut first = [0_u8; 1];
     tokio::select! {
@@ -110,20 +118,52 @@ async fn connection<S>(
     }
     let builder = protocol(&limits);
     let io = TokioIo::new(StallGuard::new(stream, limits.write_stall));
-    let served = std::pin::pin!(builder.serve_connection(io, service));
+    let activity = Activity::new();
+    let working = Arc::clone(&activity);
+    let tracked = service_fn(move |request| {
+        let in_work = working.begin();
+        let answer = service.call(request);
+        async move {
+            let answer = answer.await;
+            drop(in_work);
+            answer
+        }
+    });
+    let served = pin!(builder.serve_connection(io, tracked));
     let mut served = Rewake::new(served);
+    let closed = pin!(async move {
+        // An error says that the sender is gone, which means the same.
+        let _ = closing.changed().await;
+    });
+    let mut closed = Rewake::new(closed);
+    let idle = pin!(sleep(limits.request_head));
+    let mut idle = Rewake::new(idle);
     let mut draining = false;
     loop {
+        // Each is polled only when it was woken, so the order costs nothing and the peer's requests come first.
         tokio::select! {
+            biased;
             ended = &mut served => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "connection ended early");
                 }
                 return;
             }
-            _ = closing.changed(), if !draining => {
+            () = &mut closed, if !draining => {
                 draining = true;
                 served.inner().as_mut().graceful_shutdown();
+            }
+            () = &mut idle => {
+                let left = limits.request_head.saturating_sub(activity.idle());
+                if left.is_zero() && !draining {
+                    // An idle connection ends by this at once; one with half a request head gets a moment to end.
+                    draining = true;
+                    served.inner().as_mut().graceful_shutdown();
+                } else if left.is_zero() {
+                    tracing::debug!("connection cut: no complete request head in time");
+                    return;
+                }
+                idle.inner().as_mut().reset(Instant::now() + left.max(HEAD_GRACE));
             }
         }
     }
@@ -133,8 +173,8 @@ fn protocol(limits: &ListenerLimits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.request_head)
+        // `Activity` and a timer for each connection watch over heads: hyper's own timer would be one for each request.
+        .header_read_timeout(None)
         .max_buf_size(limits.head_bytes.max(8 * 1024))
         .pipeline_flush(true);
     if limits.head_fields != HYPER_HEAD_FIELDS {

@@ -1,6 +1,7 @@
 //! The listener: one accept loop of our own, with a limit and a time for everything a peer can hold open.
 
 mod accept;
+mod activity;
 mod body;
 mod rewake;
 mod stall;
@@ -8,6 +9,7 @@ mod stall;
 pub use accept::Drained;
 pub(crate) use accept::serve;
 pub(crate) use body::{BodyError, read_body};
+pub(crate) use rewake::yield_turn;
 
 use std::time::Duration;
 

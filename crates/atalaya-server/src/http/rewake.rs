@@ -1,12 +1,15 @@
-//! Polls a future again at once when it wakes itself while it is polled.
+//! Polls a future only when it was woken, and again at once when it wakes itself while it is polled.
 //!
 //! hyper reads a request's head, polls the handler, and only when the handler
 //! asks for the body wakes its own task to read it. Through the runtime that
 //! costs a turn of the scheduler and the waking of a second worker thread, for
-//! every request; here it costs one more call.
+//! every request; here it costs one more call. And a connection waits for its
+//! peer, for the server's end and for a timer: whichever wakes the task, the
+//! others need no poll.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -17,6 +20,29 @@ const POLLS_MAX: usize = 8;
 const IDLE: u8 = 0;
 const POLLING: u8 = 1;
 const WOKEN: u8 = 2;
+
+thread_local! {
+    /// The number of the turn, of its connection, that this thread is polling.
+    static TURN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Lets the other ready tasks of this thread run first. Unlike tokio's `yield_now` it is not over when the connection is
+/// polled again in the same turn of the scheduler, which happens for each request.
+pub(crate) async fn yield_turn() {
+    let mut begun = None;
+    let mut polls = 0;
+    poll_fn(|cx| {
+        let turn = TURN.get();
+        // Outside of a `Rewake` (a stream of HTTP/2) turns do not count on: the bound ends the wait.
+        if begun.is_some_and(|begun| begun != turn) || polls > POLLS_MAX {
+            return Poll::Ready(());
+        }
+        begun = Some(turn);
+        polls += 1;
+        pin!(tokio::task::yield_now()).poll(cx)
+    })
+    .await;
+}
 
 /// Wakes the task, unless the future is being polled: then it is polled again.
 struct Bell {
@@ -43,11 +69,18 @@ impl Wake for Bell {
     }
 }
 
-/// A future whose wake-ups during its own poll lead to another poll rather than to the scheduler.
+/// A future that is polled when its own waker rang, and whose wake-ups during its own poll lead to another poll rather than
+/// to the scheduler.
 pub(crate) struct Rewake<F> {
     inner: F,
     bell: Arc<Bell>,
     waker: Waker,
+    /// The waker that `bell` has, so that it need not be asked.
+    task: Waker,
+    /// Whether to poll whatever the bell says: at first, and after somebody had hold of the future.
+    due: bool,
+    /// How often the scheduler polled it.
+    turn: u64,
 }
 
 impl<F: Future + Unpin> Rewake<F> {
@@ -57,11 +90,19 @@ impl<F: Future + Unpin> Rewake<F> {
             task: Mutex::new(Waker::noop().clone()),
         });
         let waker = Waker::from(Arc::clone(&bell));
-        Self { inner, bell, waker }
+        Self {
+            inner,
+            bell,
+            waker,
+            task: Waker::noop().clone(),
+            due: true,
+            turn: 0,
+        }
     }
 
-    /// The future itself.
+    /// The future itself, to be told something; it is polled the next time, whether woken or not.
     pub(crate) fn inner(&mut self) -> &mut F {
+        self.due = true;
         &mut self.inner
     }
 }
@@ -71,13 +112,19 @@ impl<F: Future + Unpin> Future for Rewake<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.get_mut();
-        {
+        if !this.task.will_wake(cx.waker()) {
+            this.task.clone_from(cx.waker());
             let mut task = this.bell.task.lock().unwrap_or_else(PoisonError::into_inner);
-            if !task.will_wake(cx.waker()) {
-                task.clone_from(cx.waker());
-            }
+            task.clone_from(cx.waker());
         }
+        // The waker above is in place before the state is read: a ring from now on reaches this task.
+        if !this.due && this.bell.state.load(Ordering::Acquire) != WOKEN {
+            return Poll::Pending;
+        }
+        this.due = false;
         let mut inner_cx = Context::from_waker(&this.waker);
+        this.turn += 1;
+        TURN.set(this.turn);
         for _ in 0..POLLS_MAX {
             this.bell.state.store(POLLING, Ordering::Release);
             if let Poll::Ready(output) = Pin::new(&mut this.inner).poll(&mut inner_cx) {
@@ -92,7 +139,6 @@ impl<F: Future + Unpin> Future for Rewake<F> {
             }
         }
         // Still woken: the scheduler decides who goes next.
-        this.bell.state.store(IDLE, Ordering::Release);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -132,6 +178,41 @@ mod tests {
         let polled = Pin::new(&mut future).poll(&mut Context::from_waker(&waker));
         assert_eq!(polled, Poll::Ready("done"));
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn yielding_lasts_until_the_next_turn_however_often_the_connection_is_polled_before() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let order: Arc<Mutex<Vec<&str>>> = Arc::default();
+        let say = |order: &Mutex<Vec<&str>>, what| order.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+        runtime.block_on(async {
+            let (first, second) = (Arc::clone(&order), Arc::clone(&order));
+            let yields = tokio::spawn(Rewake::new(Box::pin(async move {
+                let mut turn = pin!(yield_turn());
+                let mut noisy = 3;
+                poll_fn(|cx| {
+                    // As hyper does while it reads a request.
+                    if noisy > 0 {
+                        noisy -= 1;
+                        cx.waker().wake_by_ref();
+                    }
+                    turn.as_mut().poll(cx)
+                })
+                .await;
+                say(&first, "yielded");
+            })));
+            let other = tokio::spawn(async move { say(&second, "other") });
+            yields.await.expect("it ends");
+            other.await.expect("it ends");
+        });
+        assert_eq!(
+            *order.lock().unwrap_or_else(PoisonError::into_inner),
+            ["other", "yielded"]
+        );
+        // Outside of a connection it ends as well.
+        runtime.block_on(yield_turn());
     }
 
     #[test]

@@ -3,21 +3,20 @@
 //! Small requests run where they arrive: a thread hop costs more than the
 //! model. Large ones leave the async threads.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use atalaya_domain::endpoint::{Durability, LogPolicy, OnLogFailure};
 use atalaya_log::{AppendError, Receipt};
 use atalaya_model::payload::{self, ContentType, PayloadError};
 use atalaya_model::{PredictError, Predictions};
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::Full;
 use rand::RngExt;
 
 use super::endpoints::EndpointSlot;
@@ -26,6 +25,7 @@ use super::log::record::{Content, FLAG_REQUEST_DROPPED, FLAG_RESPONSE_DROPPED, K
 use super::snapshot::{LoadedEntity, Snapshot};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
+use crate::http::yield_turn;
 
 /// Bodies up to this are scored on the thread that read them; about 500 µs of decoding.
 const INLINE_BODY_MAX: usize = 64 * 1024;
@@ -47,6 +47,9 @@ pub(crate) struct Invocation<'a> {
     pub(crate) requester: &'a str,
 }
 
+/// An answer whose bytes are all there.
+pub(crate) type Reply = http::Response<Full<Bytes>>;
+
 /// What scoring gave: the answer's bytes and what the log keeps of it.
 struct Answer {
     status: u16,
@@ -59,25 +62,27 @@ struct Answer {
 }
 
 /// Answers one invocation.
-pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Response {
+pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Reply {
     let Some(slot) = app.endpoints().slot(call.endpoint) else {
-        return ApiError::not_found("no serving endpoint has this name").into_response();
+        return ApiError::not_found("no serving endpoint has this name").into_answer();
     };
     let snapshot = slot.snapshot();
     let Some(snapshot) = snapshot.as_ref() else {
-        return ApiError::unavailable("the endpoint is not ready yet", 1).into_response();
+        return ApiError::unavailable("the endpoint is not ready yet", 1).into_answer();
     };
     let entity = match call.served_entity {
         None => snapshot.choose(rand::rng().random::<f64>()),
         Some(name) => match snapshot.entity(name) {
             Some(entity) => entity,
-            None => return ApiError::not_found("the endpoint serves no entity of this name").into_response(),
+            None => return ApiError::not_found("the endpoint serves no entity of this name").into_answer(),
         },
     };
     let started = Instant::now();
+    let last = LAST_BEGUN.replace(Some(started));
+    let busy = last.is_some_and(|last| started.duration_since(last) < BUSY_GAP);
     let time_us = app.now_us();
     let Some(_place) = entity.enter() else {
-        return ApiError::unavailable("the served entity has too many requests in work", 1).into_response();
+        return ApiError::unavailable("the served entity has too many requests in work", 1).into_answer();
     };
     let content = content_of(call.headers);
     let answer = if call.body.len() <= INLINE_BODY_MAX {
@@ -102,6 +107,7 @@ pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Response {
         time_us,
         duration_us,
         request_id,
+        busy,
     };
     match log(&slot, snapshot.config.log, &entry).await {
         Ok(receipt) => respond(answer, entity, request_id, receipt),
@@ -110,7 +116,7 @@ pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Response {
                 "the prediction log cannot take the record, so the prediction is withheld; send the request again",
                 1,
             )
-            .into_response(),
+            .into_answer(),
             OnLogFailure::ServeUnlogged => {
                 app.metrics().counters.unlogged.fetch_add(1, Ordering::Relaxed);
                 respond(answer, entity, request_id, receipt_header(error.unlogged().to_string()))
@@ -210,6 +216,17 @@ struct Entry<'a> {
     time_us: i64,
     duration_us: u64,
     request_id: [u8; 16],
+    /// Whether this thread has other requests to answer.
+    busy: bool,
+}
+
+/// A thread that scored another request so shortly before has more of them waiting: a lone caller's next request takes
+/// longer to come.
+const BUSY_GAP: Duration = Duration::from_micros(60);
+
+thread_local! {
+    /// When this thread began its last request.
+    static LAST_BEGUN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 thread_local! {
@@ -260,6 +277,17 @@ async fn log(slot: &EndpointSlot, policy: LogPolicy, entry: &Entry<'_>) -> Resul
         },
     };
     let receipt: Receipt = match policy.durability {
+        Durability::Process if entry.busy => {
+            let ticket = HEAD.with_borrow_mut(|head| {
+                head.clear();
+                record.write_head(head);
+                slot.log
+                    .accept(KIND_PREDICTION, &[head, record.request, record.response])
+            })?;
+            // The other ready requests of this thread come first; then one write serves them all.
+            yield_turn().await;
+            ticket.settle()?
+        }
         Durability::Process => HEAD.with_borrow_mut(|head| {
             head.clear();
             record.write_head(head);
@@ -285,8 +313,8 @@ async fn log(slot: &EndpointSlot, policy: LogPolicy, entry: &Entry<'_>) -> Resul
     Ok(receipt_header(receipt.to_string()))
 }
 
-fn respond(answer: Answer, entity: &LoadedEntity, request_id: [u8; 16], receipt: HeaderValue) -> Response {
-    let mut response = Response::new(Body::from(answer.body));
+fn respond(answer: Answer, entity: &LoadedEntity, request_id: [u8; 16], receipt: HeaderValue) -> Reply {
+    let mut response = Reply::new(Full::from(answer.body));
     *response.status_mut() = http::StatusCode::from_u16(answer.status).expect("statuses come from our own table");
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON.clone());

@@ -9,6 +9,6 @@ pub(crate) mod log;
 mod snapshot;
 
 pub(crate) use endpoints::{EndpointSlot, Endpoints};
-pub(crate) use invoke::{Invocation, invoke, request_id};
+pub(crate) use invoke::{Invocation, Reply, invoke, request_id};
 pub(crate) use log::flush::flush_all;
 pub(crate) use snapshot::{LoadedEntity, Snapshot};
