@@ -31,6 +31,15 @@ static MODELS: LazyLock<Vec<(Case, &str)>> = LazyLock::new(|| {
         ("sk19_mixed_impute_object", "model_cloudpickle"),
         ("sk19_mixed_onehot_infrequent", "model_cloudpickle"),
         ("sk19_prep_impute_median_ind", "model_cloudpickle"),
+        ("sk13_svc_proba_bin", "model_cloudpickle"),
+        ("sk19_kmeans", "model_cloudpickle"),
+        ("sk19_knn_ties", "model_cloudpickle"),
+        ("sk19_mlp_clf_multi_tanh", "model_cloudpickle"),
+        ("sk19_nb_categorical", "model_cloudpickle"),
+        ("sk19_nb_gaussian", "model_skops"),
+        ("sk19_svc_sparse", "model_skops"),
+        ("sk19_pca_whiten_logreg", "model_cloudpickle"),
+        ("sk19_qda", "model_cloudpickle"),
     ];
     let read = |(case, variant): (&str, _)| {
         (

@@ -176,6 +176,14 @@ fn a_row_alone_is_answered_as_among_others() {
         ("sk19_dt_reg_multioutput", "model_cloudpickle"),
         ("sk13_rf_clf_multioutput", "model_cloudpickle"),
         ("sk19_mixed_onehot", "model_cloudpickle"),
+        ("sk13_svc_proba_bin", "model_cloudpickle"),
+        ("sk19_kmeans", "model_cloudpickle"),
+        ("sk19_knn_ties", "model_cloudpickle"),
+        ("sk19_lda", "model_cloudpickle"),
+        ("sk19_mlp_clf_multi_tanh", "model_cloudpickle"),
+        ("sk19_nb_categorical", "model_cloudpickle"),
+        ("sk19_pca_whiten_logreg", "model_cloudpickle"),
+        ("sk19_sgd_modified_huber", "model_cloudpickle"),
     ] {
         let (model, batch) = small(case, variant);
         let all = model.predictor.predict(&batch).unwrap();
