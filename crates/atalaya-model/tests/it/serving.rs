@@ -10,6 +10,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field};
 use atalaya_model::payload::{ContentType, decode, encode_predictions};
 use atalaya_model::{COLUMNS_LAYOUT, Manifest, Predictions};
+use atalaya_model::{Manifest, ModelFiles, Predictions};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -117,6 +118,59 @@ fn all_recorded_requests_decode() {
     let replayed = replay_all(&root);
     println!("replayed {replayed}");
     assert!(replayed > 400);
+}
+
+/// All models of the large set that can be read: they answer the recorded request with the recorded bytes, wherever
+/// their answer is the same number and not only a close one.
+#[test]
+fn native_models_answer_with_the_recorded_bytes() {
+    let Some(root) = atalaya_testkit::large_fixtures("native_models_answer_with_the_recorded_bytes") else {
+        return;
+    };
+    let part = atalaya_testkit::case_part().unwrap_or_default();
+    let files = atalaya_testkit::read_folder(&root);
+    let cases = files
+        .iter()
+        .filter_map(|(path, serving)| Some((path.strip_suffix("serving.json")?, serving)));
+    let (mut equal, mut differences) = (0, Vec::new());
+    for (case, serving) in cases.filter(|(case, _)| case.contains(&part)) {
+        let serving: Serving = serde_json::from_slice(serving).unwrap();
+        let recorded: Value = serde_json::from_slice(&files[&format!("{case}case.json")]).unwrap();
+        let exact = recorded["methods"]["predict"]["parity"] == "exact";
+        let Some(wanted) = serving.response_text.filter(|_| exact && serving.status == 200) else {
+            continue;
+        };
+        for (name, _) in recorded["variants"].as_object().into_iter().flatten() {
+            let folder = format!("{case}{}/", recorded["variants"][name]["dir"].as_str().unwrap());
+            let pairs = files
+                .iter()
+                .filter_map(|(path, bytes)| Some((path.strip_prefix(&folder)?.to_owned(), Arc::from(&**bytes))));
+            let model_files = ModelFiles::from_pairs::<String, Arc<[u8]>>(pairs).unwrap();
+            let Ok(model) = atalaya_model::load(&model_files) else {
+                continue;
+            };
+            let body = serving.request.get().as_bytes();
+            let answer = decode(ContentType::Json, body, model.predictor.signature())
+                .map_err(|error| error.to_string())
+                .and_then(|request| {
+                    let predictions = model.predictor.predict_with(&request.batch, &request.params);
+                    predictions.map_err(|error| error.to_string())
+                })
+                .map(|predictions| {
+                    let mut out = Vec::new();
+                    encode_predictions(&predictions, &mut out);
+                    String::from_utf8(out).unwrap()
+                });
+            if answer.as_ref() == Ok(&wanted) {
+                equal += 1;
+            } else {
+                differences.push(format!("{folder}: {answer:?} instead of {wanted}"));
+            }
+        }
+    }
+    println!("{equal} answers have the recorded bytes");
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(equal > 20 || !part.is_empty());
 }
 
 #[test]
