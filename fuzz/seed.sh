@@ -1,14 +1,11 @@
 #!/bin/sh
 # Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh lightgbm|manifest|onnx|payload|pickle|skops|xgboost
-# Fills fuzz/corpus/<target> with the repository's fixtures.
-# Usage: fuzz/seed.sh pickle|skops|lightgbm|manifest|payload|xgboost
 set -eu
 cd "$(dirname "$0")/.."
 target="$1"
 case "$target" in
     pickle) pattern='*.pkl' ;;
     skops) pattern='*.skops' ;;
-    lightgbm) pattern='*lgb*' ;;
     onnx) pattern='*.onnx' ;;
     lightgbm) pattern='model.lgb lgb_*.txt' ;;
     manifest) pattern='MLmodel' ;;

@@ -9,8 +9,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field};
 use atalaya_model::payload::{ContentType, decode, encode_predictions};
-use atalaya_model::{COLUMNS_LAYOUT, Manifest, Predictions};
-use atalaya_model::{Manifest, ModelFiles, Predictions};
+use atalaya_model::{COLUMNS_LAYOUT, Manifest, ModelFiles, Predictions};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
