@@ -17,7 +17,9 @@ pub(crate) type ApiResult<T> = Result<T, ApiError>;
 /// `error_code` of an answer that is not a success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorCode {
+    BadGateway,
     BadRequest,
+    DeadlineExceeded,
     EndpointNotFound,
     InvalidParameterValue,
     InternalError,
@@ -25,11 +27,13 @@ pub(crate) enum ErrorCode {
     NotImplemented,
     PayloadTooLarge,
     PermissionDenied,
+    RequestLimitExceeded,
     ResourceAlreadyExists,
     ResourceConflict,
     ResourceDoesNotExist,
     TemporarilyUnavailable,
     Unauthenticated,
+    UnprocessableEntity,
     UnsupportedMediaType,
 }
 
@@ -37,7 +41,9 @@ impl ErrorCode {
     /// The code as clients read it, and the status that goes with it.
     pub(crate) fn wire(self) -> (&'static str, StatusCode) {
         match self {
+            Self::BadGateway => ("INTERNAL_ERROR", StatusCode::BAD_GATEWAY),
             Self::BadRequest => ("BAD_REQUEST", StatusCode::BAD_REQUEST),
+            Self::DeadlineExceeded => ("DEADLINE_EXCEEDED", StatusCode::GATEWAY_TIMEOUT),
             Self::EndpointNotFound => ("ENDPOINT_NOT_FOUND", StatusCode::NOT_FOUND),
             Self::InvalidParameterValue => ("INVALID_PARAMETER_VALUE", StatusCode::BAD_REQUEST),
             Self::InternalError => ("INTERNAL_ERROR", StatusCode::INTERNAL_SERVER_ERROR),
@@ -46,11 +52,13 @@ impl ErrorCode {
             Self::NotImplemented => ("NOT_IMPLEMENTED", StatusCode::NOT_IMPLEMENTED),
             Self::PayloadTooLarge => ("BAD_REQUEST", StatusCode::PAYLOAD_TOO_LARGE),
             Self::PermissionDenied => ("PERMISSION_DENIED", StatusCode::FORBIDDEN),
+            Self::RequestLimitExceeded => ("REQUEST_LIMIT_EXCEEDED", StatusCode::TOO_MANY_REQUESTS),
             Self::ResourceAlreadyExists => ("RESOURCE_ALREADY_EXISTS", StatusCode::BAD_REQUEST),
             Self::ResourceConflict => ("RESOURCE_CONFLICT", StatusCode::CONFLICT),
             Self::ResourceDoesNotExist => ("RESOURCE_DOES_NOT_EXIST", StatusCode::NOT_FOUND),
             Self::TemporarilyUnavailable => ("TEMPORARILY_UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),
             Self::Unauthenticated => ("UNAUTHENTICATED", StatusCode::UNAUTHORIZED),
+            Self::UnprocessableEntity => ("BAD_REQUEST", StatusCode::UNPROCESSABLE_ENTITY),
             Self::UnsupportedMediaType => ("BAD_REQUEST", StatusCode::UNSUPPORTED_MEDIA_TYPE),
         }
     }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use atalaya_domain::endpoint::{Durability, LogPolicy, OnLogFailure};
 use atalaya_log::{AppendError, Receipt};
-use atalaya_model::payload::{self, ContentType, PayloadError};
-use atalaya_model::{PredictError, Predictions};
+use atalaya_model::payload::{self, ContentType, PayloadError, Request};
+use atalaya_model::{ExecutorFailure, NamedOutputs, PredictError, Predictions};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -134,8 +134,8 @@ fn score(entity: &LoadedEntity, content: Result<ContentType, ()>, body: &[u8]) -
         Ok(request) => request,
         Err(error) => return failed(&error.into(), "PAYLOAD"),
     };
-    let predictions: Predictions = match entity.loaded.predictor.predict_with(&request.batch, &request.params) {
-        Ok(predictions) => predictions,
+    let (predictions, named) = match predict(entity, &request) {
+        Ok(answered) => answered,
         Err(error) => {
             let answer = failed(&error.into(), "MODEL");
             return Answer {
@@ -145,7 +145,11 @@ fn score(entity: &LoadedEntity, content: Result<ContentType, ()>, body: &[u8]) -
         }
     };
     let mut body = Vec::with_capacity(32 + 8 * predictions.values.len());
-    payload::encode_predictions(&predictions, &mut body);
+    if named.outputs.is_empty() {
+        payload::encode_predictions(&predictions, &mut body);
+    } else {
+        payload::encode_named(&named, &mut body);
+    }
     let mut encoded = Vec::with_capacity(16 + 32 * predictions.values.len());
     outcome::write(&predictions, &mut encoded);
     Answer {
@@ -157,6 +161,15 @@ fn score(entity: &LoadedEntity, content: Result<ContentType, ()>, body: &[u8]) -
         reason: "",
         retry_after: None,
     }
+}
+
+fn predict(entity: &LoadedEntity, request: &Request) -> Result<(Predictions, NamedOutputs), PredictError> {
+    let predictor = &entity.loaded.predictor;
+    if request.params.is_empty() {
+        return predictor.predict_named(&request.batch);
+    }
+    let predictions = predictor.predict_with(&request.batch, &request.params)?;
+    Ok((predictions, NamedOutputs::default()))
 }
 
 /// The answer when scoring panicked; the panic's hook has told the server's log where.
@@ -190,7 +203,18 @@ impl From<PayloadError> for ApiError {
 
 impl From<PredictError> for ApiError {
     fn from(error: PredictError) -> Self {
-        Self::bad_request(error.to_string())
+        let code = match &error {
+            PredictError::Executor { failure, .. } => match failure {
+                ExecutorFailure::Raised => ErrorCode::BadRequest,
+                ExecutorFailure::Poison => ErrorCode::UnprocessableEntity,
+                ExecutorFailure::Overloaded => ErrorCode::RequestLimitExceeded,
+                ExecutorFailure::Answer | ExecutorFailure::Protocol => ErrorCode::BadGateway,
+                ExecutorFailure::Died | ExecutorFailure::Unavailable => ErrorCode::TemporarilyUnavailable,
+                ExecutorFailure::Deadline => ErrorCode::DeadlineExceeded,
+            },
+            _ => ErrorCode::BadRequest,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

@@ -5,6 +5,8 @@
 //! values: 8 bytes each (1, 2), 1 byte (3), u32 length + bytes (4), width × 8 bytes (5); width is 1 but for lists
 //! probabilities: rows × classes × f64, in class order
 //! ```
+//!
+//! Answers of any other type (records, lists of text) are kept as text: the JSON of each row.
 
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, StringArray};
 use arrow_schema::{DataType, Field};
-use atalaya_model::Predictions;
+use atalaya_model::{Predictions, payload};
 
 const I64: u8 = 1;
 const F64: u8 = 2;
@@ -22,14 +24,14 @@ const LISTS: u8 = 5;
 
 /// Appends `predictions` in the log's form.
 pub(crate) fn write(predictions: &Predictions, out: &mut Vec<u8>) {
-    let values = &predictions.values;
+    let json = needs_json(predictions.values.data_type()).then(|| json_rows(&predictions.values));
+    let values = json.as_ref().unwrap_or(&predictions.values);
     let (kind, width) = match values.data_type() {
         DataType::Int64 => (I64, 1),
         DataType::Float64 => (F64, 1),
         DataType::Boolean => (BOOL, 1),
-        DataType::Utf8 => (TEXT, 1),
         DataType::FixedSizeList(_, width) => (LISTS, u16::try_from(*width).unwrap_or(0)),
-        other => unreachable!("predictors answer in five types, not {other}"),
+        _ => (TEXT, 1),
     };
     let probabilities = predictions.probabilities.as_ref().map(|p| p.as_fixed_size_list());
     let classes = probabilities.map_or(0, |p| u16::try_from(p.value_length()).unwrap_or(0));
@@ -56,6 +58,34 @@ pub(crate) fn write(predictions: &Predictions, out: &mut Vec<u8>) {
     if let Some(list) = probabilities {
         numbers(list.values().as_primitive::<Float64Type>(), out);
     }
+}
+
+fn needs_json(answer: &DataType) -> bool {
+    match answer {
+        DataType::Int64 | DataType::Float64 | DataType::Boolean | DataType::Utf8 => false,
+        DataType::FixedSizeList(item, width) => {
+            *item.data_type() != DataType::Float64 || u16::try_from(*width).is_err()
+        }
+        _ => true,
+    }
+}
+
+/// Each row as the JSON that a client gets for it alone.
+fn json_rows(values: &ArrayRef) -> ArrayRef {
+    const BEFORE: &[u8] = b"{\"predictions\": ";
+    let row = |row: usize| {
+        let mut text = Vec::new();
+        let one = Predictions {
+            values: values.slice(row, 1),
+            probabilities: None,
+        };
+        payload::encode_predictions(&one, &mut text);
+        let inner = text.strip_prefix(BEFORE).and_then(|text| text.strip_suffix(b"}"));
+        let inner = inner.unwrap_or_default();
+        let item = inner.strip_prefix(b"[").and_then(|inner| inner.strip_suffix(b"]"));
+        String::from_utf8_lossy(item.unwrap_or(inner)).into_owned()
+    };
+    Arc::new(StringArray::from_iter_values((0..values.len()).map(row)))
 }
 
 fn numbers(values: &Float64Array, out: &mut Vec<u8>) {
@@ -138,6 +168,7 @@ fn lists(rest: &mut &[u8], rows: usize, width: usize) -> Option<FixedSizeListArr
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::StructArray;
     use proptest::prelude::*;
 
     use super::*;
@@ -182,6 +213,29 @@ mod tests {
         );
         assert_round(Arc::new(StringArray::from(vec!["sí", "no", ""])), None);
         assert_round(pairs(vec![1.0, 2.0, 3.0, 4.0]), None);
+    }
+
+    #[test]
+    fn answers_of_other_types_are_kept_as_the_json_of_each_row() {
+        let classes: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+        let field = Arc::new(Field::new_list_field(DataType::Int64, true));
+        let pairs: ArrayRef = Arc::new(FixedSizeListArray::new(field, 2, classes, None));
+        let label: ArrayRef = Arc::new(StringArray::from(vec!["sí", "no"]));
+        let field = Arc::new(Field::new("label", DataType::Utf8, true));
+        let records: ArrayRef = Arc::new(StructArray::from(vec![(field, label)]));
+        for (values, wanted) in [
+            (pairs, ["[1, 2]", "[3, 4]"]),
+            (records, ["{\"label\": \"s\\u00ed\"}", "{\"label\": \"no\"}"]),
+        ] {
+            let mut bytes = Vec::new();
+            let predictions = Predictions {
+                values,
+                probabilities: None,
+            };
+            write(&predictions, &mut bytes);
+            let back = read(&bytes).expect("own form").values;
+            assert_eq!(back.as_string::<i32>().iter().flatten().collect::<Vec<_>>(), wanted);
+        }
     }
 
     proptest! {
