@@ -1,8 +1,8 @@
 //! The `params` of a request: checked against what the model declares, completed with its defaults.
 //!
-//! As MLflow's scorer, with two differences: a name that the model does not declare is refused (MLflow logs a warning and
-//! drops it), and `45.0` is taken for an integer, since the value stays the same. A model that declares no params
-//! ignores them, as MLflow does.
+//! As MLflow's scorer, with three differences: a name that the model does not declare is refused (MLflow logs a warning
+//! and drops it), and so is a number beyond the declared type (MLflow passes any Python integer on); `45.0` is taken for
+//! an integer, since the value stays the same. A model that declares no params ignores them, as MLflow does.
 
 use super::columns::microseconds;
 use super::error::{ParamProblem, PayloadError};
@@ -131,6 +131,7 @@ fn scalar(scanner: &mut Scanner<'_>, spec: &ParamSpec) -> Result<ParamValue, Pay
         (Some(ColumnType::Double | ColumnType::Float), Token::Number(number)) => {
             number::to_f64(number).ok().map(ParamValue::Double)
         }
+        (Some(ColumnType::Double | ColumnType::Float), Token::Word(value)) => Some(ParamValue::Double(value)),
         (Some(ColumnType::String), Token::Text(text)) => Some(ParamValue::String(text.into_owned())),
         (Some(ColumnType::Datetime), Token::Text(text)) => microseconds(&text).ok().map(ParamValue::Datetime),
         _ => None,

@@ -164,6 +164,20 @@ fn words_of_python_are_taken_where_they_are_allowed() {
 }
 
 #[test]
+fn words_of_python_are_params_too_where_they_are_allowed() {
+    let options = Options {
+        allow_nan_literals: true,
+    };
+    let body = br#"{"params": {"temperature": -Infinity}, "inputs": [[1]]}"#;
+    let request = decode_with(ContentType::Json, body, &signature(), options).unwrap();
+    let infinity = ParamValue::Double(f64::NEG_INFINITY);
+    assert_eq!(request.params.get("temperature"), Some(&infinity));
+    let body = br#"{"params": {"top_k": NaN}, "inputs": [[1]]}"#;
+    let error = decode_with(ContentType::Json, body, &signature(), options).unwrap_err();
+    assert!(matches!(error, PayloadError::Param { .. }));
+}
+
+#[test]
 fn nanoseconds_and_wrapped_base64_are_read_as_mlflow_reads_them() {
     let columns = vec![
         ColumnSpec::required("at", ColumnType::Datetime),
