@@ -4,6 +4,7 @@
 pub mod lightgbm;
 pub mod onnx;
 pub mod sklearn;
+mod support;
 pub mod xgboost;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::predictor::Predictor;
 pub use lightgbm::Lightgbm;
 pub use onnx::Onnx;
 pub use sklearn::Sklearn;
+pub use support::support_page;
 pub use xgboost::Xgboost;
 
 /// One serialised format of `MLmodel`'s `flavors`.

@@ -154,3 +154,16 @@ fn the_documentation_lists_every_class() {
     );
     assert_eq!(find("StandardScaler").parity, "exact");
 }
+
+#[test]
+fn the_page_of_native_models_is_the_one_that_the_code_makes() {
+    let path = atalaya_testkit::fixtures().join("../docs/guide/native-models.md");
+    let kept = atalaya_testkit::read_folder(path.parent().unwrap());
+    let kept = String::from_utf8(kept["native-models.md"].clone()).unwrap();
+    let made = atalaya_model::flavors::support_page();
+    assert!(
+        kept == made,
+        "docs/guide/native-models.md is not up to date: cargo run -p atalaya-model --example native_models > \
+         docs/guide/native-models.md"
+    );
+}
