@@ -21,14 +21,21 @@ pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
 
-/// Capitals that later versions of Unicode added.
-fn is_later_capital(c: char) -> bool {
-    matches!(
-        c,
-        '\u{1c89}' | '\u{a7cb}' | '\u{a7cc}' | '\u{a7ce}' | '\u{a7d2}' | '\u{a7d4}' | '\u{a7da}' | '\u{a7dc}'
-            | '\u{10d50}'..='\u{10d65}' | '\u{16ea0}'..='\u{16eb8}'
-    )
-}
+/// First and last of each range of characters with a case, or that casing looks past, that later versions of Unicode added,
+/// up to 17, ascending.
+#[rustfmt::skip]
+const LATER_CASED: &[(u32, u32)] = &[
+    (0x295, 0x295), (0x897, 0x897), (0xece, 0xece), (0x1acf, 0x1add), (0x1ae0, 0x1aeb), (0x1c89, 0x1c8a),
+    (0xa7cb, 0xa7cf), (0xa7d2, 0xa7d2), (0xa7d4, 0xa7d4), (0xa7da, 0xa7dc), (0xa7f1, 0xa7f1), (0x10d4e, 0x10d4e),
+    (0x10d50, 0x10d65), (0x10d69, 0x10d6d), (0x10d6f, 0x10d85), (0x10ec5, 0x10ec5), (0x10efa, 0x10eff),
+    (0x11241, 0x11241), (0x113bb, 0x113c0), (0x113ce, 0x113ce), (0x113d0, 0x113d0), (0x113d2, 0x113d2),
+    (0x113e1, 0x113e2), (0x1171e, 0x1171e), (0x11b60, 0x11b60), (0x11b62, 0x11b64), (0x11b66, 0x11b66),
+    (0x11dd9, 0x11dd9), (0x11f00, 0x11f01), (0x11f36, 0x11f3a), (0x11f40, 0x11f40), (0x11f42, 0x11f42),
+    (0x11f5a, 0x11f5a), (0x13439, 0x13440), (0x13447, 0x13455), (0x1611e, 0x16129), (0x1612d, 0x1612f),
+    (0x16d40, 0x16d42), (0x16d6b, 0x16d6c), (0x16ea0, 0x16eb8), (0x16ebb, 0x16ed3), (0x16ff2, 0x16ff3),
+    (0x1df25, 0x1df2a), (0x1e030, 0x1e06d), (0x1e08f, 0x1e08f), (0x1e4eb, 0x1e4ef), (0x1e5ee, 0x1e5ef),
+    (0x1e6e3, 0x1e6e3), (0x1e6e6, 0x1e6e6), (0x1e6ee, 0x1e6ef), (0x1e6f5, 0x1e6f5), (0x1e6ff, 0x1e6ff),
+];
 
 /// Python's `str.lower`.
 pub(super) fn lower(text: &str) -> Cow<'_, str> {
@@ -40,10 +47,12 @@ pub(super) fn lower(text: &str) -> Cow<'_, str> {
             Cow::Borrowed(text)
         };
     }
-    // To Python a later capital is no letter, so a sigma before it ends its word.
-    Cow::Owned(apart(text, is_later_capital, |part, out| {
-        out.push_str(&part.to_lowercase())
-    }))
+    // To Python such a character is no part of a word, so a sigma before it is final.
+    Cow::Owned(apart(
+        text,
+        |c| is_within(LATER_CASED, c),
+        |part, out| out.push_str(&part.to_lowercase()),
+    ))
 }
 
 /// First and last of each range of characters with a decomposition or a combining class that later versions of Unicode
@@ -125,6 +134,7 @@ mod tests {
         assert_eq!(lower("ΣΊΣΥΦΟΣ"), "σίσυφος");
         assert_eq!(lower("İSTANBUL STRAẞE"), "i\u{307}stanbul straße");
         assert_eq!(lower("AΣ\u{a7cb}B"), "aς\u{a7cb}b");
+        assert_eq!(lower("AΣ\u{897}Σ"), "aς\u{897}σ");
         assert_eq!(lower("Plain"), "plain");
     }
 
