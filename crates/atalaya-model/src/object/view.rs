@@ -125,6 +125,17 @@ impl<'t> View<'t> {
         self.find(pairs, key)
     }
 
+    /// Keys and values of a dict, in the order of insertion; a key may come twice.
+    pub fn pairs(self) -> Option<impl ExactSizeIterator<Item = (View<'t>, View<'t>)>> {
+        let Node::Dict(pairs) = self.node() else { return None };
+        let tree = self.tree;
+        Some(
+            pairs
+                .iter()
+                .map(move |(key, value)| (View::new(tree, *key), View::new(tree, *value))),
+        )
+    }
+
     /// Whether it is a dict without entries.
     #[must_use]
     pub fn is_empty_dict(self) -> bool {

@@ -54,6 +54,7 @@ mod kernel_pca;
 mod onehot;
 mod projection;
 mod scale;
+mod text;
 
 // Predictors.
 mod bayes;

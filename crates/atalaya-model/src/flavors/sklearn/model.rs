@@ -300,6 +300,9 @@ fn columns(first: &Step<'_>, declared: Option<&Signature>, last: &Part<'_, '_>) 
     } else {
         *last
     };
+    if part.row.module == super::text::MODULE && part.view.attr("n_features_in_").is_none() {
+        return part.unsupported("reads a column of text, which only a signature can name");
+    }
     let count = part.count("n_features_in_")?;
     if count > crate::signature::MAX_COLUMNS {
         return Err(SklearnError::TooLarge {
