@@ -142,11 +142,11 @@ fn significant(values: &[f64], alpha: f64, mode: &str) -> Vec<bool> {
             let mut sorted = values.to_vec();
             sorted.sort_by(f64::total_cmp);
             let share = alpha / count;
-            let passed = sorted
+            let mut passed = sorted
                 .iter()
                 .enumerate()
                 .filter(|(rank, p)| **p <= share * (rank + 1) as f64);
-            let last = passed.map(|(_, p)| *p).last();
+            let last = passed.next().map(|(_, p)| *p);
             values.iter().map(|p| last.is_some_and(|last| *p <= last)).collect()
         }
     }
