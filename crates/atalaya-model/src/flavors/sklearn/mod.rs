@@ -47,14 +47,19 @@ mod weights;
 
 // Transformers.
 mod column_transformer;
+mod discretize;
 mod factor;
 mod function;
 mod impute;
 mod kernel_pca;
+mod normalizer;
 mod onehot;
+mod pointwise;
+mod polynomial;
 mod projection;
 mod scale;
 mod text;
+mod selection;
 
 // Predictors.
 mod bayes;

@@ -1,7 +1,11 @@
 //! `sklearn.preprocessing`.
 
-use crate::flavors::sklearn::function::identity;
+use crate::flavors::sklearn::discretize::Discretize;
+use crate::flavors::sklearn::function::function;
+use crate::flavors::sklearn::normalizer::Normalizer;
 use crate::flavors::sklearn::onehot::OneHot;
+use crate::flavors::sklearn::pointwise::Pointwise;
+use crate::flavors::sklearn::polynomial::Polynomial;
 use crate::flavors::sklearn::row::{Parity, Row};
 use crate::flavors::sklearn::scale::Scale;
 
@@ -12,6 +16,27 @@ pub(super) static ROWS: &[Row] = &[
     Row::transformer(SCALERS, "MinMaxScaler", Parity::Exact, Scale::compile),
     Row::transformer(SCALERS, "MaxAbsScaler", Parity::Exact, Scale::compile),
     Row::transformer(SCALERS, "RobustScaler", Parity::Exact, Scale::compile),
+    Row::transformer(SCALERS, "Binarizer", Parity::Exact, Pointwise::binarizer),
+    Row::transformer(
+        SCALERS,
+        "Normalizer",
+        Parity::Bound("within 2 ULP"),
+        Normalizer::compile,
+    ),
+    Row::transformer(SCALERS, "PowerTransformer", Parity::Libm, Pointwise::power),
+    Row::transformer(SCALERS, "QuantileTransformer", Parity::Libm, Pointwise::quantile),
+    Row::transformer(
+        "sklearn.preprocessing._polynomial",
+        "PolynomialFeatures",
+        Parity::Exact,
+        Polynomial::compile,
+    ),
+    Row::transformer(
+        "sklearn.preprocessing._discretization",
+        "KBinsDiscretizer",
+        Parity::Exact,
+        Discretize::compile,
+    ),
     Row::transformer(
         "sklearn.preprocessing._encoders",
         "OneHotEncoder",
@@ -21,7 +46,7 @@ pub(super) static ROWS: &[Row] = &[
     Row::transformer(
         "sklearn.preprocessing._function_transformer",
         "FunctionTransformer",
-        Parity::Exact,
-        identity,
+        Parity::Libm,
+        function,
     ),
 ];
