@@ -62,7 +62,8 @@ fn the_large_set_is_answered_or_refused_by_name() {
         for folder in cases(&folder.join(profile)) {
             let case = Case::read(&folder);
             for variant in case.variants() {
-                if case.flavor(variant).is_none() {
+                // Graphs have outputs of names of their own instead of methods; `onnx.rs` compares them.
+                if case.flavor(variant).is_none_or(|flavor| flavor.name() == "onnx") {
                     other += 1;
                     continue;
                 }

@@ -58,8 +58,8 @@ mod pointwise;
 mod polynomial;
 mod projection;
 mod scale;
-mod text;
 mod selection;
+mod text;
 
 // Predictors.
 mod bayes;

@@ -146,7 +146,7 @@ fn significant(values: &[f64], alpha: f64, mode: &str) -> Vec<bool> {
                 .iter()
                 .enumerate()
                 .filter(|(rank, p)| **p <= share * (rank + 1) as f64);
-            let last = passed.next().map(|(_, p)| *p);
+            let last = passed.next_back().map(|(_, p)| *p);
             values.iter().map(|p| last.is_some_and(|last| *p <= last)).collect()
         }
     }
