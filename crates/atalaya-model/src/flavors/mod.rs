@@ -42,3 +42,14 @@ pub trait Flavor: Send + Sync {
 
 /// Every flavor that runs natively, in the order in which a model that has several is tried.
 pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Lightgbm, &Xgboost, &Onnx];
+
+/// Longest text of a model's own that an error or an outline repeats.
+const SHOWN_CHARS: usize = 60;
+
+/// Text of a model, fit to be shown between backquotes.
+fn shown(text: &str) -> String {
+    text.chars()
+        .take(SHOWN_CHARS)
+        .map(|c| if c.is_control() || c == '`' { '?' } else { c })
+        .collect()
+}

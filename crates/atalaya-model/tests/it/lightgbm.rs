@@ -1,18 +1,16 @@
 //! LightGBM models: Boosters and wrappers, requests answered as MLflow's server did, categories, and texts that lie.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int8Type};
 use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_schema::DataType;
-use atalaya_model::payload::{ContentType, decode, encode_predictions};
 use atalaya_model::{LoadedModel, Method, ModelFiles, PredictError, load};
 use proptest::prelude::*;
 
-use crate::sklearn::cases;
+use crate::sklearn::serve;
 use crate::sklearn_case::Case;
 
 fn small(case: &str) -> Case {
@@ -81,30 +79,9 @@ fn margins(model: &LoadedModel, batch: &RecordBatch) -> Vec<f64> {
     floats(&model.predictor.call(Method::Margin, batch).unwrap())
 }
 
-/// Answers the recorded request of every case below `folder` that LightGBM runs.
-fn serve(folder: &Path) -> usize {
-    let mut served = 0;
-    for folder in cases(folder) {
-        let case = Case::read(&folder);
-        let Some((request, answer, variant)) = case.serving() else {
-            continue;
-        };
-        if case.flavor(variant).is_none_or(|flavor| flavor.name() != "lightgbm") {
-            continue;
-        }
-        let model = load(&case.model(variant)).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-        let request = decode(ContentType::Json, request.as_bytes(), model.signature()).unwrap();
-        let mut out = Vec::new();
-        encode_predictions(&model.predictor.predict(&request.batch).unwrap(), &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), answer, "{}", case.name);
-        served += 1;
-    }
-    served
-}
-
 #[test]
 fn recorded_requests_are_answered_as_mlflow_did() {
-    assert!(serve(&atalaya_testkit::fixture("models")) >= 7 || atalaya_testkit::case_part().is_some());
+    assert!(serve(&atalaya_testkit::fixture("models"), "lightgbm") >= 7 || atalaya_testkit::case_part().is_some());
 }
 
 #[test]
@@ -113,7 +90,7 @@ fn all_recorded_requests_are_answered_as_mlflow_did() {
         return;
     };
     for profile in ["sk13", "sk15", "sk19"] {
-        println!("{profile}: {} requests", serve(&folder.join(profile)));
+        println!("{profile}: {} requests", serve(&folder.join(profile), "lightgbm"));
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
+use atalaya_model::payload::{ContentType, decode, encode_predictions};
 use atalaya_model::{LoadError, PredictError, load};
 
 use crate::sklearn_case::{Case, Outcome};
@@ -111,6 +112,27 @@ fn the_large_set_is_answered_or_refused_by_name() {
         differences.len(),
         differences.join("\n")
     );
+}
+
+/// Answers the recorded request of every case below `folder` that the flavor runs.
+pub(crate) fn serve(folder: &Path, flavor: &str) -> usize {
+    let mut served = 0;
+    for folder in cases(folder) {
+        let case = Case::read(&folder);
+        let Some((request, answer, variant)) = case.serving() else {
+            continue;
+        };
+        if case.flavor(variant).is_none_or(|found| found.name() != flavor) {
+            continue;
+        }
+        let model = load(&case.model(variant)).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        let request = decode(ContentType::Json, request.as_bytes(), model.signature()).unwrap();
+        let mut out = Vec::new();
+        encode_predictions(&model.predictor.predict(&request.batch).unwrap(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), answer, "{}", case.name);
+        served += 1;
+    }
+    served
 }
 
 /// A small model, loaded, with its recorded input fitted to its signature.

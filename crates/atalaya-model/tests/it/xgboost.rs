@@ -1,19 +1,17 @@
 //! XGBoost models: what each Python face gives, requests answered as MLflow's server did, and files that lie.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
-use atalaya_model::payload::{ContentType, decode, encode_predictions};
 use atalaya_model::{LoadError, LoadedModel, Method, ModelFiles, PredictError, load};
 use proptest::prelude::*;
 
 use crate::pickled::{self, Pickled};
-use crate::sklearn::cases;
+use crate::sklearn::serve;
 use crate::sklearn_case::Case;
 
 fn small(case: &str) -> Case {
@@ -55,30 +53,9 @@ fn loaded(case: &Case, files: &ModelFiles) -> (LoadedModel, RecordBatch) {
     (model, batch)
 }
 
-/// Answers the recorded request of every case below `folder` that XGBoost runs.
-fn serve(folder: &Path) -> usize {
-    let mut served = 0;
-    for folder in cases(folder) {
-        let case = Case::read(&folder);
-        let Some((request, answer, variant)) = case.serving() else {
-            continue;
-        };
-        if case.flavor(variant).is_none_or(|flavor| flavor.name() != "xgboost") {
-            continue;
-        }
-        let model = load(&case.model(variant)).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-        let request = decode(ContentType::Json, request.as_bytes(), model.signature()).unwrap();
-        let mut out = Vec::new();
-        encode_predictions(&model.predictor.predict(&request.batch).unwrap(), &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), answer, "{}", case.name);
-        served += 1;
-    }
-    served
-}
-
 #[test]
 fn recorded_requests_are_answered_as_mlflow_did() {
-    assert!(serve(&atalaya_testkit::fixture("models")) >= 7 || atalaya_testkit::case_part().is_some());
+    assert!(serve(&atalaya_testkit::fixture("models"), "xgboost") >= 7 || atalaya_testkit::case_part().is_some());
 }
 
 #[test]
@@ -87,7 +64,7 @@ fn all_recorded_requests_are_answered_as_mlflow_did() {
         return;
     };
     for profile in ["sk13", "sk15", "sk19"] {
-        println!("{profile}: {} requests", serve(&folder.join(profile)));
+        println!("{profile}: {} requests", serve(&folder.join(profile), "xgboost"));
     }
 }
 

@@ -32,7 +32,7 @@ use arrow_schema::{DataType, Field};
 
 use self::input::Input;
 use crate::files::ModelFiles;
-use crate::flavors::{Flavor, sklearn};
+use crate::flavors::{Flavor, shown, sklearn};
 use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
@@ -46,8 +46,6 @@ pub struct Lightgbm;
 const DEFAULT_PATH: &str = "model.lgb";
 /// What `model_class` is when `MLmodel` does not say, as in MLflow.
 const BOOSTER: &str = "lightgbm.basic.Booster";
-/// Longest text of the model's own that an error repeats.
-const SHOWN_CHARS: usize = 60;
 
 impl Flavor for Lightgbm {
     fn name(&self) -> &'static str {
@@ -98,14 +96,6 @@ fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &
         .read(path)
         .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
     Ok((path, bytes))
-}
-
-/// Text of the model, fit to be shown.
-fn shown(text: &str) -> String {
-    text.chars()
-        .take(SHOWN_CHARS)
-        .map(|c| if c.is_control() || c == '`' { '?' } else { c })
-        .collect()
 }
 
 fn load(manifest: &Manifest, bytes: &[u8]) -> Result<LightgbmModel, LightgbmError> {

@@ -1,8 +1,8 @@
 //! A Booster's text for people: what it is of, how many trees.
 
 use super::error::LightgbmError;
-use super::shown;
 use super::text::ModelText;
+use crate::flavors::shown;
 use crate::inspect::{Outline, OutlinePart};
 
 /// How near answers are to LightGBM's.

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::OnnxError;
 use super::operators;
 use super::proto::{Graph, Model};
+use crate::flavors::shown;
 use crate::inspect::{OUTLINE_PARTS_MAX, Outline, OutlinePart};
 
-/// Longest text of the model's own that is shown.
-const SHOWN_CHARS: usize = 60;
 /// How near answers are to onnxruntime's.
 const PARITY: &str = "within 1e-5 of onnxruntime";
 
@@ -52,11 +51,4 @@ pub(super) fn outline(path: &str, bytes: &[u8]) -> Result<Outline, OnnxError> {
             parts: counts.into_iter().take(OUTLINE_PARTS_MAX).map(part).collect(),
         }],
     })
-}
-
-fn shown(text: &str) -> String {
-    text.chars()
-        .take(SHOWN_CHARS)
-        .map(|c| if c.is_control() || c == '`' { '?' } else { c })
-        .collect()
 }

@@ -96,6 +96,10 @@ pub(super) struct Output {
 
 /// The values of an [`Output`].
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    dead_code,
+    reason = "no estimator answers with booleans or text that are no labels yet"
+)]
 pub(super) enum Values {
     Floats(Vec<f64>),
     Ints(Vec<i64>),

@@ -30,7 +30,6 @@ mod arrays;
 mod block;
 mod compiler;
 mod error;
-#[expect(dead_code, reason = "estimators that need the rest are added one by one")]
 mod estimator;
 mod labels;
 mod model;

@@ -4,10 +4,8 @@ use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::pipeline::Step;
 use super::row::Row;
+pub(super) use crate::flavors::shown;
 use crate::object::View;
-
-/// Longest text of the model's own that an error repeats.
-const SHOWN_CHARS: usize = 60;
 
 /// An instance of a known class.
 #[derive(Debug, Clone, Copy)]
@@ -142,12 +140,4 @@ impl<'t, 'p> Part<'t, 'p> {
 pub(super) fn length(view: View<'_>) -> usize {
     view.as_array()
         .map_or_else(|| view.items().map_or(1, <[_]>::len), crate::object::Array::len)
-}
-
-/// Text of the model, fit to be shown.
-pub(super) fn shown(text: &str) -> String {
-    text.chars()
-        .take(SHOWN_CHARS)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }

@@ -37,7 +37,7 @@ use self::input::Input;
 use self::model::Class;
 use self::value::Value;
 use crate::files::ModelFiles;
-use crate::flavors::Flavor;
+use crate::flavors::{Flavor, shown};
 use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
@@ -51,8 +51,6 @@ pub struct Xgboost;
 const DEFAULT_PATH: &str = "model.xgb";
 /// What `model_class` is when `MLmodel` does not say, as in MLflow.
 const DEFAULT_CLASS: &str = "xgboost.core.Booster";
-/// Longest text of the model's own that an error repeats.
-const SHOWN_CHARS: usize = 60;
 
 impl Flavor for Xgboost {
     fn name(&self) -> &'static str {
@@ -99,14 +97,6 @@ fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &
 
 fn unsupported(place: &str, what: impl Into<String>) -> XgboostError {
     XgboostError::unsupported(place, what)
-}
-
-/// Text of the model, fit to be shown.
-fn shown(text: &str) -> String {
-    text.chars()
-        .take(SHOWN_CHARS)
-        .map(|c| if c.is_control() || c == '`' { '?' } else { c })
-        .collect()
 }
 
 fn load(manifest: &Manifest, bytes: &[u8], class: Class) -> Result<XgboostModel, XgboostError> {

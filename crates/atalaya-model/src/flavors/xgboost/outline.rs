@@ -1,8 +1,8 @@
 //! A Booster for people: what it is of, how many trees, how large.
 
 use super::booster::Booster;
-use super::shown;
 use super::value::Value;
+use crate::flavors::shown;
 use crate::inspect::{Outline, OutlinePart};
 
 /// What answers are, beside XGBoost's own.
