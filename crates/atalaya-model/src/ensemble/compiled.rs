@@ -161,7 +161,7 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
         }
         let mut copy = Vec::new();
         for (row, out) in few.chunks_exact_mut(self.accumulators).enumerate() {
-            let row = self.block(&table, in_blocks + row, 1, &mut copy);
+            let row = self.block(&table, (in_blocks + row, 1), table.columns, &mut copy);
             self.add_row(row.values, out);
         }
     }
@@ -193,7 +193,7 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
         let mut leaves = vec![0; table.rows * trees];
         let mut copy = Vec::new();
         for (row, out) in leaves.chunks_exact_mut(trees.max(1)).enumerate() {
-            let row = self.block(&table, row, 1, &mut copy);
+            let row = self.block(&table, (row, 1), table.columns, &mut copy);
             either!(&self.forest, walks => walks.row(self.context(), 0, row.values, out));
         }
         leaves
@@ -206,24 +206,47 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
         }
     }
 
-    /// Rows of a table, one after the other; `copy` holds them when they are not so in the table.
-    fn block<'a>(&self, table: &Table<'a, X>, first: usize, rows: usize, copy: &'a mut Vec<X>) -> Block<'a, X> {
+    /// Rows of a table, one after the other; `copy` holds them when they are not so in the table, or `length` apart.
+    fn block<'a>(
+        &self,
+        table: &Table<'a, X>,
+        (first, rows): (usize, usize),
+        length: usize,
+        copy: &'a mut Vec<X>,
+    ) -> Block<'a, X> {
         let columns = table.columns.max(1);
-        let values = match table.layout {
-            Layout::Rows(values) => &values[first * columns..(first + rows) * columns],
+        if let (Layout::Rows(values), true) = (table.layout, length == columns) {
+            let values = &values[first * columns..(first + rows) * columns];
+            return Block { values, columns };
+        }
+        let length = length.max(1);
+        copy.clear();
+        copy.resize(rows * length, X::default());
+        match table.layout {
+            Layout::Rows(values) => {
+                let values = values[first * columns..].chunks_exact(columns);
+                for (place, row) in copy.chunks_exact_mut(length).zip(values) {
+                    place[..self.columns].copy_from_slice(&row[..self.columns]);
+                }
+            }
             Layout::Columns(all) => {
-                copy.clear();
-                copy.resize(rows * columns, X::default());
-                for (at, column) in all.iter().enumerate() {
-                    let places = copy[at..].iter_mut().step_by(columns);
+                for (at, column) in all.iter().take(self.columns).enumerate() {
+                    let places = copy[at..].iter_mut().step_by(length);
                     for (place, value) in places.zip(&column[first..first + rows]) {
                         *place = *value;
                     }
                 }
-                &copy[..]
             }
-        };
-        Block { values, columns }
+        }
+        Block {
+            values: copy,
+            columns: length,
+        }
+    }
+
+    /// How many values apart rows lie best for walks.
+    fn row_length(&self) -> usize {
+        either!(&self.forest, walks => walks.row_length(self.columns))
     }
 }
 
@@ -283,58 +306,87 @@ struct Scratch<Y> {
     masks: Box<[Lanes; 128]>,
 }
 
+/// Rows that pass a tree that is walked before the next tree does: enough to pay for bringing it into the cache.
+const WALK_ROWS: usize = 6 * BLOCK_ROWS;
+
 impl<X: Number, Y: Number> Kernel for ManyRows<'_, X, Y> {
     #[inline(always)]
     fn run(self) {
-        let accumulators = self.ensemble.accumulators;
+        let Self { ensemble, table, out } = self;
+        let accumulators = ensemble.accumulators;
         let mut scratch = Scratch {
             sums: vec![[Y::default(); BLOCK_ROWS]; accumulators],
             codes: Codes::default(),
             masks: Box::new([[0; 64]; 128]),
         };
         let mut copy = Vec::new();
-        for (number, out) in self.out.chunks_mut(BLOCK_ROWS * accumulators).enumerate() {
-            let first = number * BLOCK_ROWS;
-            for (row, out) in out.chunks_exact(accumulators).enumerate() {
-                for (sums, sum) in scratch.sums.iter_mut().zip(out) {
-                    sums[row] = *sum;
-                }
-            }
-            for stage in &self.ensemble.stages {
+        for (number, out) in out.chunks_mut(WALK_ROWS * accumulators).enumerate() {
+            let first = number * WALK_ROWS;
+            for stage in &ensemble.stages {
                 match stage {
                     Stage::Walk { from, to } => {
                         let rows = out.len() / accumulators;
-                        let block = self.ensemble.block(&self.table, first, rows, &mut copy);
-                        self.ensemble.walk(*from, *to, &block, &mut scratch.sums);
+                        let block = ensemble.block(&table, (first, rows), ensemble.row_length(), &mut copy);
+                        ensemble.walk(*from, *to, &block, out);
                     }
                     Stage::Masks(masks) => {
-                        let rules = &self.ensemble.rules;
-                        scratch.codes.fill(&masks.bins, rules, &self.table, first);
-                        masks.add(&self.ensemble.members, &mut scratch);
+                        for (number, out) in out.chunks_mut(BLOCK_ROWS * accumulators).enumerate() {
+                            let first = first + number * BLOCK_ROWS;
+                            scratch.codes.fill(&masks.bins, &ensemble.rules, &table, first);
+                            scratch.load(out);
+                            masks.add(&ensemble.members, &mut scratch);
+                            scratch.store(out);
+                        }
                     }
-                }
-            }
-            for (row, out) in out.chunks_exact_mut(accumulators).enumerate() {
-                for (sum, sums) in out.iter_mut().zip(&scratch.sums) {
-                    *sum = sums[row];
                 }
             }
         }
     }
 }
 
+impl<Y: Number> Scratch<Y> {
+    /// Takes the sums of up to 64 rows, row after row.
+    #[inline(always)]
+    fn load(&mut self, out: &[Y]) {
+        for (row, out) in out.chunks_exact(self.sums.len()).enumerate() {
+            for (sums, sum) in self.sums.iter_mut().zip(out) {
+                sums[row] = *sum;
+            }
+        }
+    }
+
+    /// Gives them back.
+    #[inline(always)]
+    fn store(&self, out: &mut [Y]) {
+        for (row, out) in out.chunks_exact_mut(self.sums.len()).enumerate() {
+            for (sum, sums) in out.iter_mut().zip(&self.sums) {
+                *sum = sums[row];
+            }
+        }
+    }
+}
+
 impl<X: Number, Y: Number> Ensemble<X, Y> {
-    fn walk(&self, from: usize, to: usize, block: &Block<'_, X>, sums: &mut [[Y; BLOCK_ROWS]]) {
-        let mut leaves = [0u32; BLOCK_ROWS];
+    #[inline(always)]
+    fn walk(&self, from: usize, to: usize, block: &Block<'_, X>, out: &mut [Y]) {
+        let mut leaves = [0u32; WALK_ROWS];
         let leaves = &mut leaves[..block.values.len() / block.columns];
         let missing = block.values.iter().any(|x| x.missing());
         for tree in from..to {
             either!(&self.forest, walks => walks.rows(self.context(), tree, block, missing, leaves));
             let member = self.members[tree];
-            for at in 0..member.width {
-                let values = &self.values[member.values + at..];
-                for (sum, leaf) in sums[member.first + at].iter_mut().zip(&*leaves) {
-                    *sum += values[*leaf as usize * member.width];
+            let values = &self.values[member.values..];
+            let rows = out.chunks_exact_mut(self.accumulators).zip(&*leaves);
+            if member.width == 1 {
+                for (sums, leaf) in rows {
+                    sums[member.first] += values[*leaf as usize];
+                }
+            } else {
+                for (sums, leaf) in rows {
+                    let values = &values[*leaf as usize * member.width..][..member.width];
+                    for (sum, value) in sums[member.first..].iter_mut().zip(values) {
+                        *sum += *value;
+                    }
                 }
             }
         }

@@ -40,6 +40,7 @@
 mod bins;
 mod builder;
 mod compiled;
+mod fixed;
 mod masks;
 mod number;
 mod packed;
