@@ -1,12 +1,13 @@
 //! The compiled form: every tree to be walked, and small trees as masks for many rows.
 
 use super::bins::Codes;
-use super::masks::{Grouping, Lanes, MIN_TREES, Masks};
+use super::masks::{self, Grouping, Lanes, MIN_TREES, Masks};
 use super::number::Number;
 use super::packed::{Block, Context, Forest, either};
 use super::simd::{Kernel, Level};
 use super::table::{BLOCK_ROWS, Layout, Table};
 use super::tree::Rules;
+use super::words::{MAX_TREES, Word};
 
 /// Fewer rows than this are walked: masks cost the same for one row as for 64.
 const MIN_ROWS: usize = 8;
@@ -68,7 +69,7 @@ pub(super) struct Set {
 #[derive(Debug)]
 enum Stage<X, Y> {
     Walk { from: usize, to: usize },
-    Masks(Masks<X, Y>),
+    Masks(Box<Masks<X, Y>>),
 }
 
 /// What a builder has collected.
@@ -162,16 +163,21 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
         let mut copy = Vec::new();
         for (row, out) in few.chunks_exact_mut(self.accumulators).enumerate() {
             let row = self.block(&table, (in_blocks + row, 1), table.columns, &mut copy);
-            self.add_row(row.values, out);
+            level.run(OneRow {
+                ensemble: self,
+                row: row.values,
+                out,
+            });
         }
     }
 
-    /// One row, tree by tree.
-    fn add_row(&self, row: &[X], out: &mut [Y]) {
+    /// One row through so many trees, tree by tree.
+    #[inline(always)]
+    fn walk_row(&self, from: usize, to: usize, row: &[X], out: &mut [Y]) {
         let mut leaves = [0u32; PIECE];
-        for (piece, members) in self.members.chunks(PIECE).enumerate() {
+        for (piece, members) in self.members[from..to].chunks(PIECE).enumerate() {
             let leaves = &mut leaves[..members.len()];
-            either!(&self.forest, walks => walks.row(self.context(), piece * PIECE, row, leaves));
+            either!(&self.forest, walks => walks.row(self.context(), from + piece * PIECE, row, leaves));
             for (member, leaf) in members.iter().zip(leaves) {
                 let from = member.values + *leaf as usize * member.width;
                 let values = &self.values[from..from + member.width];
@@ -197,6 +203,14 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
             either!(&self.forest, walks => walks.row(self.context(), 0, row.values, out));
         }
         leaves
+    }
+
+    /// Whether some trees are evaluated by words when there is one row.
+    #[cfg(test)]
+    pub(super) fn has_words(&self) -> bool {
+        let words =
+            |stage: &Stage<X, Y>| matches!(stage, Stage::Masks(masks) if !matches!(masks.one_row, masks::OneRow::Walk));
+        self.stages.iter().any(words)
     }
 
     fn context(&self) -> Context<'_, X> {
@@ -267,7 +281,8 @@ fn stages<X: Number, Y: Number>(parts: &Parts<X, Y>) -> Vec<Stage<X, Y>> {
                 to: first,
             });
         }
-        stages.push(Stage::Masks(group.finish(first, &parts.members, &parts.values)));
+        let masks = group.finish(first, &parts.members, &parts.values);
+        stages.push(Stage::Masks(Box::new(masks)));
         walked = end;
     };
     for (tree, root) in parts.roots.iter().copied().enumerate() {
@@ -289,6 +304,36 @@ fn stages<X: Number, Y: Number>(parts: &Parts<X, Y>) -> Vec<Stage<X, Y>> {
         });
     }
     stages
+}
+
+/// One row through all trees.
+struct OneRow<'a, X, Y> {
+    ensemble: &'a Ensemble<X, Y>,
+    row: &'a [X],
+    out: &'a mut [Y],
+}
+
+impl<X: Number, Y: Number> Kernel for OneRow<'_, X, Y> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { ensemble, row, out } = self;
+        for stage in &ensemble.stages {
+            match stage {
+                Stage::Walk { from, to } => ensemble.walk_row(*from, *to, row, out),
+                Stage::Masks(masks) => match &masks.one_row {
+                    masks::OneRow::Walk => {
+                        ensemble.walk_row(masks.first, masks.first + masks.trees.len(), row, out);
+                    }
+                    masks::OneRow::Short(words) => {
+                        masks.add_words(&ensemble.members, &words.of(ensemble.context(), row), out);
+                    }
+                    masks::OneRow::Long(words) => {
+                        masks.add_words(&ensemble.members, &words.of(ensemble.context(), row), out);
+                    }
+                },
+            }
+        }
+    }
 }
 
 /// Blocks of rows, all trees on each before the next.
@@ -394,6 +439,27 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
 }
 
 impl<X: Number, Y: Number> Masks<X, Y> {
+    /// Adds the leaves of one row.
+    #[inline(always)]
+    fn add_words<W: Word>(&self, members: &[Member], words: &[W; MAX_TREES], out: &mut [Y]) {
+        let members = &members[self.first..];
+        if self.alike {
+            let out = &mut out[members[0].first];
+            let mut sum = *out;
+            for (values, word) in self.values.chunks_exact(1 << self.bits).zip(words) {
+                sum += values[word.first()];
+            }
+            *out = sum;
+            return;
+        }
+        for ((tree, member), word) in self.trees.iter().zip(members).zip(words) {
+            let values = &self.values[tree.values as usize + word.first() * member.width..][..member.width];
+            for (sum, value) in out[member.first..].iter_mut().zip(values) {
+                *sum += *value;
+            }
+        }
+    }
+
     #[inline(always)]
     fn add(&self, members: &[Member], scratch: &mut Scratch<Y>) {
         match self.bits {

@@ -49,6 +49,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod words;
 
 pub use builder::{Builder, EnsembleError};
 pub use compiled::Ensemble;
