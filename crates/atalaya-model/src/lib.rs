@@ -12,6 +12,7 @@ pub mod object;
 pub mod payload;
 pub mod predictor;
 pub mod signature;
+mod simd;
 
 pub use files::{FilesError, ModelFiles};
 pub use flavors::{FLAVORS, Flavor};

@@ -4,10 +4,10 @@ use super::bins::Codes;
 use super::masks::{self, Grouping, Lanes, MIN_TREES, Masks};
 use super::number::Number;
 use super::packed::{Block, Context, Forest, either};
-use super::simd::{Kernel, Level};
 use super::table::{BLOCK_ROWS, Layout, Table};
 use super::tree::Rules;
 use super::words::{MAX_TREES, Word};
+use crate::simd::{Kernel, Level};
 
 /// Fewer rows than this are walked: masks cost the same for one row as for 64.
 const MIN_ROWS: usize = 8;
