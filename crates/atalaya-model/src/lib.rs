@@ -3,6 +3,7 @@
 //! Pure: bytes and record batches in, predictions out. No file, socket, clock or environment.
 
 pub mod ensemble;
+mod exp;
 pub mod files;
 pub mod flavors;
 pub mod inspect;

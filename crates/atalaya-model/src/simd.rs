@@ -11,8 +11,11 @@
 /// Work whose loops are worth wide vectors. `run` and all that it calls are `#[inline(always)]`, and so are compiled for
 /// every [`Level`].
 pub(crate) trait Kernel {
+    /// What it gives.
+    type Output;
+
     /// Does it.
-    fn run(self);
+    fn run(self) -> Self::Output;
 }
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,7 +72,7 @@ impl Level {
     }
 
     /// Runs `kernel` on it, or on the portable level when this processor does not have it.
-    pub(crate) fn run(self, kernel: impl Kernel) {
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         #[cfg(target_arch = "x86_64")]
         if Self::available().contains(&self) {
             match self {
@@ -80,18 +83,18 @@ impl Level {
                 Self::Portable => {}
             }
         }
-        kernel.run();
+        kernel.run()
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "fma,avx512f,avx512bw,avx512vl,avx512dq")]
-fn avx512(kernel: impl Kernel) {
-    kernel.run();
+fn avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2(kernel: impl Kernel) {
-    kernel.run();
+fn avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
 }

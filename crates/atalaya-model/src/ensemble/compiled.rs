@@ -314,6 +314,8 @@ struct OneRow<'a, X, Y> {
 }
 
 impl<X: Number, Y: Number> Kernel for OneRow<'_, X, Y> {
+    type Output = ();
+
     #[inline(always)]
     fn run(self) {
         let Self { ensemble, row, out } = self;
@@ -355,6 +357,8 @@ struct Scratch<Y> {
 const WALK_ROWS: usize = 6 * BLOCK_ROWS;
 
 impl<X: Number, Y: Number> Kernel for ManyRows<'_, X, Y> {
+    type Output = ();
+
     #[inline(always)]
     fn run(self) {
         let Self { ensemble, table, out } = self;
