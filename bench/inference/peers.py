@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Times tree ensembles in the libraries that made them, in their peers and in Atalaya, in turns, and prints the ratios.
+"""Times models in the libraries that made them, in their peers and in Atalaya, in turns, and prints the ratios.
 
     python peers.py OURS [--rows N] [--turns N] [--only gb,rf] [--compile gb,lgb] [--table FILE]
 
-OURS is the built example `ensemble_bench`. Models (20 features, fixed seeds, data drawn here), all for two classes:
+OURS is the built example `inference_bench`. Models (20 features, fixed seeds, data drawn here), all for two classes:
     gb   GradientBoostingClassifier, 100 trees of depth 3      hgb  HistGradientBoostingClassifier, 200 trees of 31 leaves
     rf   RandomForestClassifier, 100 trees of depth 10         xgb  XGBClassifier, 500 trees of depth 6
-    lgb  LGBMClassifier, 500 trees of 31 leaves
+    lgb  LGBMClassifier, 500 trees of 31 leaves               logreg  StandardScaler and LogisticRegression, 4 features
 Every peer gets the arrays that it likes best, in memory, and one thread. One row: the median over calls that cycle through
-512 different rows. Many rows: the median of the turns. What is not installed is left out. `--compile` also builds the named
+512 different rows. Many rows: the median of the turns. Peers give probabilities; Atalaya gives labels and probabilities from
+an Arrow batch ("whole"), and the sums of leaves alone. What is not installed is left out. `--compile` also builds the named
 models with tl2cgen and gcc, which takes minutes.
 """
 import argparse
@@ -17,6 +18,7 @@ import ctypes.util
 import json
 import os
 import pathlib
+import pickle
 import struct
 import subprocess
 import sys
@@ -31,6 +33,15 @@ warnings.filterwarnings("ignore")
 import numpy as np
 
 LEAF = -1
+MANIFEST = """flavors:
+  {flavor}
+  python_function:
+    loader_module: mlflow.{name}
+    python_version: 3.11.7
+mlflow_version: 3.17.2
+signature:
+  inputs: '{inputs}'
+"""
 
 
 def draw(rows, seed):
@@ -65,6 +76,27 @@ def write(folder, name, single_input, single_sum, strict, base, trees, raw):
             for node in tree:
                 file.write(struct.pack("<iiiidd", *node))
     np.asarray(raw, dtype=np.float64).tofile(folder / f"{name}.raw")
+
+
+def write_model(folder, name, kind, columns, flavor, save, whole):
+    """The model as MLflow logs it, over columns of `kind`, and the library's answers."""
+    (folder / name).mkdir()
+    save(folder / name / "model")
+    inputs = [{"type": kind, "name": f"c{column}", "required": True} for column in range(columns)]
+    manifest = MANIFEST.format(flavor="\n    ".join(flavor), name=flavor[0].rstrip(":"), inputs=json.dumps(inputs))
+    (folder / name / "MLmodel").write_text(manifest)
+    np.ascontiguousarray(whole, dtype=np.float64).tofile(folder / f"{name}.whole")
+
+
+def on_haswell(model, x):
+    """Probabilities with the one grouping of sums that Atalaya has: OpenBLAS has others for processors with AVX-512. Columns
+    lie one after the other, as a data frame and an Arrow batch have them."""
+    code = "import pickle, sys, numpy as np; model, x = pickle.load(sys.stdin.buffer); "
+    code += "sys.stdout.buffer.write(model.predict_proba(np.asfortranarray(x)).tobytes())"
+    environment = {**os.environ, "OPENBLAS_CORETYPE": "Haswell"}
+    run = [sys.executable, "-c", code]
+    found = subprocess.run(run, input=pickle.dumps((model, x)), env=environment, check=True, capture_output=True)
+    return np.frombuffer(found.stdout)
 
 
 def sklearn_tree(tree, rate):
@@ -121,7 +153,10 @@ class Bench:
         self.train = draw(20_000, 1)
         self.x64 = self.x.astype(np.float64)
         self.x.tofile(folder / "x")
-        self.singles = {kind: [all[at : at + 1].copy() for at in range(512)] for kind, all in ((32, self.x), (64, self.x64))}
+        self.x4 = self.x64[:, :4].copy()
+        arrays = {32: self.x, 64: self.x64, "4": self.x4, "4s": self.x[:, :4].copy()}
+        self.arrays = arrays
+        self.singles = {kind: [all[at : at + 1].copy() for at in range(512)] for kind, all in arrays.items()}
 
     def add(self, model, peer, run, kind=32, wrap=lambda rows: rows):
         try:
@@ -129,7 +164,7 @@ class Bench:
         except Exception as error:
             print(f"  {model}: {peer} left out: {type(error).__name__} {str(error)[:90]}", flush=True)
             return
-        everything = wrap(self.x if kind == 32 else self.x64)
+        everything = wrap(self.arrays[kind])
         self.peers.setdefault(model, []).append((peer, run, [wrap(row) for row in self.singles[kind]], everything))
 
     def treelite(self, model, make, kind):
@@ -144,7 +179,7 @@ class Bench:
             compiled = tl2cgen.Predictor(library, nthread=1)
             self.add(model, f"tl2cgen {tl2cgen.__version__} and gcc", compiled.predict, kind, tl2cgen.DMatrix)
 
-    def onnx(self, model, make):
+    def onnx(self, model, make, kind=32):
         runtime = optional("onnxruntime")
         if runtime is None or optional("onnxmltools") is None or optional("skl2onnx") is None:
             return
@@ -157,19 +192,28 @@ class Bench:
         settings.intra_op_num_threads = settings.inter_op_num_threads = 1
         session = runtime.InferenceSession(blob, settings, providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
-        self.add(model, f"onnxruntime {runtime.__version__}", lambda rows: session.run(None, {name: rows}))
+        self.add(model, f"onnxruntime {runtime.__version__}", lambda rows: session.run(None, {name: rows}), kind)
 
     def sklearn(self):
         import sklearn
         from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 
-        def to_onnx(model):
+        def to_onnx(model, columns=20):
             from skl2onnx import to_onnx
 
-            kind = np.zeros((1, 20), np.float32)
-            return to_onnx(model, kind, options={id(model): {"zipmap": False}}, target_opset=17).SerializeToString()
+            kind = np.zeros((1, columns), np.float32)
+            key = type(model[-1]) if columns == 4 else id(model)
+            return to_onnx(model, kind, options={key: {"zipmap": False}}, target_opset=17).SerializeToString()
+
+        def save(name, model, kind, columns, whole):
+            flavor = ["sklearn:", "pickled_model: model", "serialization_format: cloudpickle"]
+            flavor.append(f"sklearn_version: {sklearn.__version__}")
+            dump = lambda path: path.write_bytes(pickle.dumps(model, protocol=4))
+            write_model(self.folder, name, kind, columns, flavor, dump, whole)
 
         def peers(name, model, kind):
+            x = self.x if kind == 32 else self.x64
+            save(name, model, "float" if kind == 32 else "double", 20, model.predict_proba(x))
             self.add(name, f"scikit-learn {sklearn.__version__}", model.predict_proba, kind)
             self.treelite(name, lambda treelite: treelite.sklearn.import_model(model), 64)
             self.onnx(name, lambda: to_onnx(model))
@@ -195,6 +239,17 @@ class Bench:
             write(self.folder, "hgb", 0, 0, 0, base, trees, model.decision_function(self.x64))
             peers("hgb", model, 64)
 
+        if self.wants("logreg"):
+            from sklearn.linear_model import LogisticRegression
+            from sklearn.pipeline import make_pipeline
+            from sklearn.preprocessing import StandardScaler
+
+            x, y = self.train
+            model = make_pipeline(StandardScaler(), LogisticRegression()).fit(x[:, :4].astype(np.float64), y)
+            save("logreg", model, "double", 4, on_haswell(model, self.x4))
+            self.add("logreg", f"scikit-learn {sklearn.__version__}", model.predict_proba, "4")
+            self.onnx("logreg", lambda: to_onnx(model, 4), "4s")
+
     def xgboost(self):
         xgboost = optional("xgboost")
         if xgboost is None or not self.wants("xgb"):
@@ -207,6 +262,9 @@ class Bench:
         base = -logf(float(np.float32(1) / score - np.float32(1)))
         trees = [xgboost_tree(tree) for tree in content["gradient_booster"]["model"]["trees"]]
         write(self.folder, "xgb", 1, 1, 1, base, trees, raw)
+        flavor = ["xgboost:", "data: model.ubj", "model_class: xgboost.sklearn.XGBClassifier"]
+        save = lambda path: model.save_model(path.with_suffix(".ubj"))
+        write_model(self.folder, "xgb", "float", 20, flavor, save, model.predict_proba(self.x))
         self.add("xgb", f"xgboost {xgboost.__version__}", booster.inplace_predict)
         self.treelite("xgb", lambda treelite: treelite.frontend.from_xgboost(booster), 32)
 
@@ -227,6 +285,8 @@ class Bench:
         booster = model.fit(*self.train).booster_
         trees = [lightgbm_tree(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
         write(self.folder, "lgb", 0, 0, 0, 0.0, trees, booster.predict(self.x64, raw_score=True, num_threads=1))
+        flavor = ["lightgbm:", "data: model", "model_class: lightgbm.basic.Booster"]
+        write_model(self.folder, "lgb", "double", 20, flavor, booster.save_model, booster.predict(self.x64, num_threads=1))
         self.add("lgb", f"lightgbm {lightgbm.__version__}", lambda rows: booster.predict(rows, num_threads=1), 64)
         self.treelite("lgb", lambda treelite: treelite.frontend.from_lightgbm(booster), 64)
         def convert():
@@ -270,21 +330,29 @@ class Bench:
                 for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
                     name, nanoseconds = line.rsplit(" ", 1)
                     ours.setdefault(name, []).append(float(nanoseconds))
-            lines += self.report(model, one, many, ours)
+            lines.append(self.report(model, one, many, ours))
         return lines
 
     def report(self, model, one, many, ours):
         middle = lambda all: {name: float(np.median(values)) for name, values in all.items()}
         one, many, ours = middle(one), middle(many), middle(ours)
         for peer in many:
-            print(f"  {model:4} {peer:28} one row {one[peer]:10.0f} ns   many {many[peer]:10.0f} ns/row", flush=True)
+            print(f"  {model:6} {peer:28} one row {one[peer]:10.0f} ns   many {many[peer]:10.0f} ns/row", flush=True)
         best_one, best_many = min(one, key=one.get), min(many, key=many.get)
-        wide = [level for level in ours if level not in ("one row", "portable")]
-        print(f"  {model:4} Atalaya " + ", ".join(f"{name} {value:.0f}" for name, value in ours.items()), flush=True)
-        cells = [f"`{model}`", best_many, f"{many[best_many] / ours['portable']:.1f}"]
-        cells.append(f"{many[best_many] / min(ours[level] for level in wide):.1f}" if wide else "no such processor")
-        cells += [best_one, f"{one[best_one] / ours['one row']:.1f}"]
-        return ["| " + " | ".join(cells) + " |"]
+        print(f"  {model:6} Atalaya " + ", ".join(f"{name} {value:.0f}" for name, value in ours.items()), flush=True)
+        wide = min((ours[level] for level in ("avx2", "avx512") if level in ours), default=None)
+        ratio = lambda peer, own: f"{peer / own:.1f}" if own else "–"
+        return "| " + " | ".join([
+            f"`{model}`",
+            best_many,
+            ratio(many[best_many], ours["whole portable"]),
+            ratio(many[best_many], ours["whole widest"]),
+            ratio(many[best_many], ours.get("portable")),
+            ratio(many[best_many], wide),
+            best_one,
+            ratio(one[best_one], ours["whole widest one row"]),
+            ratio(one[best_one], ours.get("one row")),
+        ]) + " |"
 
 
 def clock(run):
@@ -315,8 +383,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         lines = Bench(options, pathlib.Path(folder)).run()
     head = [
-        f"| model | best peer, {options.rows:,} rows | ratio, portable | ratio, AVX2 or wider | best peer, one row | ratio |",
-        "|---|---|---|---|---|---|",
+        f"| model | best peer, {options.rows:,} rows | whole, portable | whole | sums, portable | sums | best peer, one row | whole | sums |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     table = "\n".join(head + lines) + "\n"
     print(table)

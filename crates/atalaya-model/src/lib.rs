@@ -3,6 +3,7 @@
 //! Pure: bytes and record batches in, predictions out. No file, socket, clock or environment.
 
 pub mod ensemble;
+mod exp;
 pub mod files;
 pub mod flavors;
 pub mod inspect;
@@ -12,6 +13,7 @@ pub mod object;
 pub mod payload;
 pub mod predictor;
 pub mod signature;
+mod simd;
 
 pub use files::{FilesError, ModelFiles};
 pub use flavors::{FLAVORS, Flavor};

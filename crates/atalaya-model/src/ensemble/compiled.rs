@@ -1,12 +1,13 @@
 //! The compiled form: every tree to be walked, and small trees as masks for many rows.
 
 use super::bins::Codes;
-use super::masks::{Grouping, Lanes, MIN_TREES, Masks};
+use super::masks::{self, Grouping, Lanes, MIN_TREES, Masks};
 use super::number::Number;
 use super::packed::{Block, Context, Forest, either};
-use super::simd::{Kernel, Level};
 use super::table::{BLOCK_ROWS, Layout, Table};
 use super::tree::Rules;
+use super::words::{MAX_TREES, Word};
+use crate::simd::{Kernel, Level};
 
 /// Fewer rows than this are walked: masks cost the same for one row as for 64.
 const MIN_ROWS: usize = 8;
@@ -68,7 +69,7 @@ pub(super) struct Set {
 #[derive(Debug)]
 enum Stage<X, Y> {
     Walk { from: usize, to: usize },
-    Masks(Masks<X, Y>),
+    Masks(Box<Masks<X, Y>>),
 }
 
 /// What a builder has collected.
@@ -161,17 +162,22 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
         }
         let mut copy = Vec::new();
         for (row, out) in few.chunks_exact_mut(self.accumulators).enumerate() {
-            let row = self.block(&table, in_blocks + row, 1, &mut copy);
-            self.add_row(row.values, out);
+            let row = self.block(&table, (in_blocks + row, 1), table.columns, &mut copy);
+            level.run(OneRow {
+                ensemble: self,
+                row: row.values,
+                out,
+            });
         }
     }
 
-    /// One row, tree by tree.
-    fn add_row(&self, row: &[X], out: &mut [Y]) {
+    /// One row through so many trees, tree by tree.
+    #[inline(always)]
+    fn walk_row(&self, from: usize, to: usize, row: &[X], out: &mut [Y]) {
         let mut leaves = [0u32; PIECE];
-        for (piece, members) in self.members.chunks(PIECE).enumerate() {
+        for (piece, members) in self.members[from..to].chunks(PIECE).enumerate() {
             let leaves = &mut leaves[..members.len()];
-            either!(&self.forest, walks => walks.row(self.context(), piece * PIECE, row, leaves));
+            either!(&self.forest, walks => walks.row(self.context(), from + piece * PIECE, row, leaves));
             for (member, leaf) in members.iter().zip(leaves) {
                 let from = member.values + *leaf as usize * member.width;
                 let values = &self.values[from..from + member.width];
@@ -193,10 +199,18 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
         let mut leaves = vec![0; table.rows * trees];
         let mut copy = Vec::new();
         for (row, out) in leaves.chunks_exact_mut(trees.max(1)).enumerate() {
-            let row = self.block(&table, row, 1, &mut copy);
+            let row = self.block(&table, (row, 1), table.columns, &mut copy);
             either!(&self.forest, walks => walks.row(self.context(), 0, row.values, out));
         }
         leaves
+    }
+
+    /// Whether some trees are evaluated by words when there is one row.
+    #[cfg(test)]
+    pub(super) fn has_words(&self) -> bool {
+        let words =
+            |stage: &Stage<X, Y>| matches!(stage, Stage::Masks(masks) if !matches!(masks.one_row, masks::OneRow::Walk));
+        self.stages.iter().any(words)
     }
 
     fn context(&self) -> Context<'_, X> {
@@ -206,24 +220,47 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
         }
     }
 
-    /// Rows of a table, one after the other; `copy` holds them when they are not so in the table.
-    fn block<'a>(&self, table: &Table<'a, X>, first: usize, rows: usize, copy: &'a mut Vec<X>) -> Block<'a, X> {
+    /// Rows of a table, one after the other; `copy` holds them when they are not so in the table, or `length` apart.
+    fn block<'a>(
+        &self,
+        table: &Table<'a, X>,
+        (first, rows): (usize, usize),
+        length: usize,
+        copy: &'a mut Vec<X>,
+    ) -> Block<'a, X> {
         let columns = table.columns.max(1);
-        let values = match table.layout {
-            Layout::Rows(values) => &values[first * columns..(first + rows) * columns],
+        if let (Layout::Rows(values), true) = (table.layout, length == columns) {
+            let values = &values[first * columns..(first + rows) * columns];
+            return Block { values, columns };
+        }
+        let length = length.max(1);
+        copy.clear();
+        copy.resize(rows * length, X::default());
+        match table.layout {
+            Layout::Rows(values) => {
+                let values = values[first * columns..].chunks_exact(columns);
+                for (place, row) in copy.chunks_exact_mut(length).zip(values) {
+                    place[..self.columns].copy_from_slice(&row[..self.columns]);
+                }
+            }
             Layout::Columns(all) => {
-                copy.clear();
-                copy.resize(rows * columns, X::default());
-                for (at, column) in all.iter().enumerate() {
-                    let places = copy[at..].iter_mut().step_by(columns);
+                for (at, column) in all.iter().take(self.columns).enumerate() {
+                    let places = copy[at..].iter_mut().step_by(length);
                     for (place, value) in places.zip(&column[first..first + rows]) {
                         *place = *value;
                     }
                 }
-                &copy[..]
             }
-        };
-        Block { values, columns }
+        }
+        Block {
+            values: copy,
+            columns: length,
+        }
+    }
+
+    /// How many values apart rows lie best for walks.
+    fn row_length(&self) -> usize {
+        either!(&self.forest, walks => walks.row_length(self.columns))
     }
 }
 
@@ -244,7 +281,8 @@ fn stages<X: Number, Y: Number>(parts: &Parts<X, Y>) -> Vec<Stage<X, Y>> {
                 to: first,
             });
         }
-        stages.push(Stage::Masks(group.finish(first, &parts.members, &parts.values)));
+        let masks = group.finish(first, &parts.members, &parts.values);
+        stages.push(Stage::Masks(Box::new(masks)));
         walked = end;
     };
     for (tree, root) in parts.roots.iter().copied().enumerate() {
@@ -268,6 +306,38 @@ fn stages<X: Number, Y: Number>(parts: &Parts<X, Y>) -> Vec<Stage<X, Y>> {
     stages
 }
 
+/// One row through all trees.
+struct OneRow<'a, X, Y> {
+    ensemble: &'a Ensemble<X, Y>,
+    row: &'a [X],
+    out: &'a mut [Y],
+}
+
+impl<X: Number, Y: Number> Kernel for OneRow<'_, X, Y> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { ensemble, row, out } = self;
+        for stage in &ensemble.stages {
+            match stage {
+                Stage::Walk { from, to } => ensemble.walk_row(*from, *to, row, out),
+                Stage::Masks(masks) => match &masks.one_row {
+                    masks::OneRow::Walk => {
+                        ensemble.walk_row(masks.first, masks.first + masks.trees.len(), row, out);
+                    }
+                    masks::OneRow::Short(words) => {
+                        masks.add_words(&ensemble.members, &words.of(ensemble.context(), row), out);
+                    }
+                    masks::OneRow::Long(words) => {
+                        masks.add_words(&ensemble.members, &words.of(ensemble.context(), row), out);
+                    }
+                },
+            }
+        }
+    }
+}
+
 /// Blocks of rows, all trees on each before the next.
 struct ManyRows<'a, X, Y> {
     ensemble: &'a Ensemble<X, Y>,
@@ -283,58 +353,89 @@ struct Scratch<Y> {
     masks: Box<[Lanes; 128]>,
 }
 
+/// Rows that pass a tree that is walked before the next tree does: enough to pay for bringing it into the cache.
+const WALK_ROWS: usize = 6 * BLOCK_ROWS;
+
 impl<X: Number, Y: Number> Kernel for ManyRows<'_, X, Y> {
+    type Output = ();
+
     #[inline(always)]
     fn run(self) {
-        let accumulators = self.ensemble.accumulators;
+        let Self { ensemble, table, out } = self;
+        let accumulators = ensemble.accumulators;
         let mut scratch = Scratch {
             sums: vec![[Y::default(); BLOCK_ROWS]; accumulators],
             codes: Codes::default(),
             masks: Box::new([[0; 64]; 128]),
         };
         let mut copy = Vec::new();
-        for (number, out) in self.out.chunks_mut(BLOCK_ROWS * accumulators).enumerate() {
-            let first = number * BLOCK_ROWS;
-            for (row, out) in out.chunks_exact(accumulators).enumerate() {
-                for (sums, sum) in scratch.sums.iter_mut().zip(out) {
-                    sums[row] = *sum;
-                }
-            }
-            for stage in &self.ensemble.stages {
+        for (number, out) in out.chunks_mut(WALK_ROWS * accumulators).enumerate() {
+            let first = number * WALK_ROWS;
+            for stage in &ensemble.stages {
                 match stage {
                     Stage::Walk { from, to } => {
                         let rows = out.len() / accumulators;
-                        let block = self.ensemble.block(&self.table, first, rows, &mut copy);
-                        self.ensemble.walk(*from, *to, &block, &mut scratch.sums);
+                        let block = ensemble.block(&table, (first, rows), ensemble.row_length(), &mut copy);
+                        ensemble.walk(*from, *to, &block, out);
                     }
                     Stage::Masks(masks) => {
-                        let rules = &self.ensemble.rules;
-                        scratch.codes.fill(&masks.bins, rules, &self.table, first);
-                        masks.add(&self.ensemble.members, &mut scratch);
+                        for (number, out) in out.chunks_mut(BLOCK_ROWS * accumulators).enumerate() {
+                            let first = first + number * BLOCK_ROWS;
+                            scratch.codes.fill(&masks.bins, &ensemble.rules, &table, first);
+                            scratch.load(out);
+                            masks.add(&ensemble.members, &mut scratch);
+                            scratch.store(out);
+                        }
                     }
-                }
-            }
-            for (row, out) in out.chunks_exact_mut(accumulators).enumerate() {
-                for (sum, sums) in out.iter_mut().zip(&scratch.sums) {
-                    *sum = sums[row];
                 }
             }
         }
     }
 }
 
+impl<Y: Number> Scratch<Y> {
+    /// Takes the sums of up to 64 rows, row after row.
+    #[inline(always)]
+    fn load(&mut self, out: &[Y]) {
+        for (row, out) in out.chunks_exact(self.sums.len()).enumerate() {
+            for (sums, sum) in self.sums.iter_mut().zip(out) {
+                sums[row] = *sum;
+            }
+        }
+    }
+
+    /// Gives them back.
+    #[inline(always)]
+    fn store(&self, out: &mut [Y]) {
+        for (row, out) in out.chunks_exact_mut(self.sums.len()).enumerate() {
+            for (sum, sums) in out.iter_mut().zip(&self.sums) {
+                *sum = sums[row];
+            }
+        }
+    }
+}
+
 impl<X: Number, Y: Number> Ensemble<X, Y> {
-    fn walk(&self, from: usize, to: usize, block: &Block<'_, X>, sums: &mut [[Y; BLOCK_ROWS]]) {
-        let mut leaves = [0u32; BLOCK_ROWS];
+    #[inline(always)]
+    fn walk(&self, from: usize, to: usize, block: &Block<'_, X>, out: &mut [Y]) {
+        let mut leaves = [0u32; WALK_ROWS];
         let leaves = &mut leaves[..block.values.len() / block.columns];
         let missing = block.values.iter().any(|x| x.missing());
         for tree in from..to {
             either!(&self.forest, walks => walks.rows(self.context(), tree, block, missing, leaves));
             let member = self.members[tree];
-            for at in 0..member.width {
-                let values = &self.values[member.values + at..];
-                for (sum, leaf) in sums[member.first + at].iter_mut().zip(&*leaves) {
-                    *sum += values[*leaf as usize * member.width];
+            let values = &self.values[member.values..];
+            let rows = out.chunks_exact_mut(self.accumulators).zip(&*leaves);
+            if member.width == 1 {
+                for (sums, leaf) in rows {
+                    sums[member.first] += values[*leaf as usize];
+                }
+            } else {
+                for (sums, leaf) in rows {
+                    let values = &values[*leaf as usize * member.width..][..member.width];
+                    for (sum, value) in sums[member.first..].iter_mut().zip(values) {
+                        *sum += *value;
+                    }
                 }
             }
         }
@@ -342,6 +443,27 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
 }
 
 impl<X: Number, Y: Number> Masks<X, Y> {
+    /// Adds the leaves of one row.
+    #[inline(always)]
+    fn add_words<W: Word>(&self, members: &[Member], words: &[W; MAX_TREES], out: &mut [Y]) {
+        let members = &members[self.first..];
+        if self.alike {
+            let out = &mut out[members[0].first];
+            let mut sum = *out;
+            for (values, word) in self.values.chunks_exact(1 << self.bits).zip(words) {
+                sum += values[word.first()];
+            }
+            *out = sum;
+            return;
+        }
+        for ((tree, member), word) in self.trees.iter().zip(members).zip(words) {
+            let values = &self.values[tree.values as usize + word.first() * member.width..][..member.width];
+            for (sum, value) in out[member.first..].iter_mut().zip(values) {
+                *sum += *value;
+            }
+        }
+    }
+
     #[inline(always)]
     fn add(&self, members: &[Member], scratch: &mut Scratch<Y>) {
         match self.bits {

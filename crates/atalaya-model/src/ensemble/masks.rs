@@ -11,6 +11,7 @@ use super::bins::{Bin, Codes, MAX_CODES};
 use super::compiled::{Member, Set, Step};
 use super::number::Number;
 use super::tree::Rules;
+use super::words::{Decision, MAX_TREES, Split, Words, worthwhile};
 
 /// Most leaves of a tree that is worth it.
 pub(super) const MAX_LEAVES: usize = 64;
@@ -33,6 +34,20 @@ pub(super) struct Masks<X, Y> {
     pub(super) bits: u32,
     /// `1 << bits` leaves per tree, `width` values each.
     pub(super) values: Vec<Y>,
+    /// Whether all trees have one value per leaf, for the same accumulator.
+    pub(super) alike: bool,
+    pub(super) one_row: OneRow<X>,
+}
+
+/// How one row is evaluated.
+#[derive(Debug)]
+pub(super) enum OneRow<X> {
+    /// The trees are walked.
+    Walk,
+    /// By words, of trees of up to 32 leaves.
+    Short(Words<X, u32>),
+    /// By words, of trees of up to 64 leaves.
+    Long(Words<X, u64>),
 }
 
 /// A tree.
@@ -145,6 +160,11 @@ impl<X: Number, Y: Number> Masks<X, Y> {
             + self.specials.len() * (size_of::<Chosen>() + 256)
             + self.bins.iter().map(Bin::size_bytes).sum::<usize>()
             + self.values.len() * size_of::<Y>()
+            + match &self.one_row {
+                OneRow::Walk => 0,
+                OneRow::Short(words) => words.size_bytes(),
+                OneRow::Long(words) => words.size_bytes(),
+            }
     }
 }
 
@@ -247,6 +267,9 @@ impl<'a, X: Number> Grouping<'a, X> {
                 insert(sorted, self.rules.below_zero());
             }
         }
+        if self.roots.len() == MAX_TREES {
+            return false;
+        }
         if thresholds.values().any(|sorted| sorted.len() > MAX_CODES) || self.slots() + 3 * tree.len() > 1 << 14 {
             return false;
         }
@@ -279,6 +302,8 @@ impl<'a, X: Number> Grouping<'a, X> {
             bins: Vec::new(),
             bits: 0,
             values: Vec::new(),
+            alike: true,
+            one_row: OneRow::Walk,
         };
         // Two slots per numeric column: NaN above all thresholds, and below them.
         let mut slots = 0u16;
@@ -298,7 +323,11 @@ impl<'a, X: Number> Grouping<'a, X> {
         let leaves: Vec<Vec<u32>> = self.roots.iter().map(|root| self.leaves_from_left(*root)).collect();
         let most = leaves.iter().map(Vec::len).max().unwrap_or(1);
         masks.bits = most.next_power_of_two().trailing_zeros().max(3);
-        for ((root, member), leaves) in self.roots.iter().zip(&members[first..]).zip(leaves) {
+        let members = &members[first..][..self.roots.len()];
+        let same = |member: &Member| member.width == 1 && member.first == members[0].first;
+        masks.alike = members.iter().all(same);
+        masks.one_row = self.one_row(most);
+        for ((root, member), leaves) in self.roots.iter().zip(members).zip(leaves) {
             let start = masks.values.len();
             self.lower(*root, start, &places, &mut masks);
             for leaf in leaves {
@@ -308,6 +337,56 @@ impl<'a, X: Number> Grouping<'a, X> {
             masks.values.resize(start + (member.width << masks.bits), Y::default());
         }
         masks
+    }
+
+    /// Words for all trees, none of which has more than `most` leaves, when they cost less than walks.
+    fn one_row(&self, most: usize) -> OneRow<X> {
+        let mut splits = Vec::new();
+        let mut steps = 0;
+        for (tree, root) in self.roots.iter().copied().enumerate() {
+            let mut stack = vec![(root, 0, 0)];
+            let mut deepest = 0;
+            while let Some((at, first, depth)) = stack.pop() {
+                deepest = deepest.max(depth);
+                let (decision, left) = match self.steps[at] {
+                    Step::Leaf(_) => continue,
+                    Step::Number {
+                        feature,
+                        threshold,
+                        nan_left,
+                        zero_left,
+                        children,
+                    } => {
+                        let threshold = self.rules.fold(threshold);
+                        let decision = Decision::Number {
+                            feature,
+                            threshold,
+                            nan_left,
+                            zero_left,
+                        };
+                        (decision, children as usize)
+                    }
+                    Step::Category { feature, set, children } => {
+                        (Decision::Category { feature, set }, children as usize)
+                    }
+                };
+                let count = self.leaves_from_left(left).len();
+                stack.extend([(left + 1, first + count, depth + 1), (left, first, depth + 1)]);
+                splits.push(Split {
+                    tree,
+                    first,
+                    count,
+                    decision,
+                });
+            }
+            steps += deepest;
+        }
+        let trees = self.roots.len();
+        match most {
+            0..=32 if worthwhile::<X, u32>(trees, &splits, steps) => OneRow::Short(Words::new(trees, &splits)),
+            33..=64 if worthwhile::<X, u64>(trees, &splits, steps) => OneRow::Long(Words::new(trees, &splits)),
+            _ => OneRow::Walk,
+        }
     }
 
     /// The leaf numbers of a tree, from left to right.

@@ -40,18 +40,19 @@
 mod bins;
 mod builder;
 mod compiled;
+mod fixed;
 mod masks;
 mod number;
 mod packed;
-mod simd;
 mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod words;
 
+pub use crate::simd::Level;
 pub use builder::{Builder, EnsembleError};
 pub use compiled::Ensemble;
 pub use number::Number;
-pub use simd::Level;
 pub use table::{BLOCK_ROWS, Table};
 pub use tree::{Categories, Missing, Node, Rules, Side, Tree};

@@ -27,7 +27,16 @@ pub trait Number: Copy + PartialOrd + AddAssign + Default + Debug + Send + Sync 
     fn negated(self) -> Self;
     /// Whether it is NaN.
     fn missing(self) -> bool;
+    /// A NaN that carries a number of up to 22 bits; [`Number::carried`] gives it back.
+    #[must_use]
+    fn carrying(number: u32) -> Self;
+    /// What a NaN of [`Number::carrying`] carries.
+    #[must_use]
+    fn carried(self) -> u32;
 }
+
+/// The bits of a NaN that [`Number::carrying`] uses.
+const CARRIED: u32 = (1 << 22) - 1;
 
 impl Number for f32 {
     const INFINITY: Self = Self::INFINITY;
@@ -66,6 +75,15 @@ impl Number for f32 {
     fn missing(self) -> bool {
         self.is_nan()
     }
+
+    fn carrying(number: u32) -> Self {
+        Self::from_bits(Self::NAN.to_bits() | number & CARRIED)
+    }
+
+    #[inline(always)]
+    fn carried(self) -> u32 {
+        self.to_bits() & CARRIED
+    }
 }
 
 impl Number for f64 {
@@ -95,6 +113,16 @@ impl Number for f64 {
     #[inline(always)]
     fn missing(self) -> bool {
         self.is_nan()
+    }
+
+    fn carrying(number: u32) -> Self {
+        Self::from_bits(Self::NAN.to_bits() | u64::from(number & CARRIED))
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the lowest 22 bits are meant")]
+    fn carried(self) -> u32 {
+        self.to_bits() as u32 & CARRIED
     }
 }
 

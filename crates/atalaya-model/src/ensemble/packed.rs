@@ -1,17 +1,18 @@
 //! Trees to walk: nodes of eight bytes for most models, siblings side by side, so that a step is one comparison and one
-//! addition. A leaf leads to itself, so a walk may go on when it has ended, and eight walks run side by side without a
+//! addition. A leaf leads to itself, so a walk may go on when it has ended, and twelve walks run side by side without a
 //! branch between them.
 
 use super::compiled::{Set, Step};
+use super::fixed::{ROWS, TREES, fitting};
 use super::number::Number;
 use super::tree::Rules;
 
 /// Walks that run side by side, to overlap their memory accesses.
-pub(super) const LANES: usize = 8;
+pub(super) const LANES: usize = 12;
 /// Steps between two looks whether all walks have ended.
-const STRIDE: u32 = 4;
+pub(super) const STRIDE: u32 = 4;
 /// Trees of so many levels are walked without such looks.
-const SHALLOW: u32 = 12;
+pub(super) const SHALLOW: u32 = 12;
 
 /// A position in a tree or a column, in 16 or 32 bits, of which the highest two of a column are flags.
 pub(super) trait Index: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
@@ -56,10 +57,10 @@ impl Index for u32 {
 /// A node: `x > threshold` goes to `left + 1`, everything else to `left`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed<X, I> {
-    threshold: X,
-    feature: I,
+    pub(super) threshold: X,
+    pub(super) feature: I,
     /// Counted from the tree's root.
-    left: I,
+    pub(super) left: I,
 }
 
 /// What a node is that is more than a comparison.
@@ -74,19 +75,22 @@ enum Special {
 /// Trees of nodes with one kind of index.
 #[derive(Debug)]
 pub(super) struct Walks<X, I> {
-    nodes: Vec<Packed<X, I>>,
-    /// The leaf number of each node that is a leaf.
+    /// After the last tree there are so many more that each tree can be read as an array of `window` nodes.
+    pub(super) nodes: Vec<Packed<X, I>>,
+    /// One of [`TREES`]; 0 when the trees are too large for that, or have nodes that are more than a comparison.
+    pub(super) window: usize,
+    /// The leaf number of each node that is a leaf, when some are too large for the nodes themselves.
     leaf: Vec<u32>,
     /// By position in `nodes`, in order.
     specials: Vec<(u32, Special)>,
-    trees: Vec<Span>,
+    pub(super) trees: Vec<Span>,
 }
 
 /// Where a tree is.
 #[derive(Debug, Clone, Copy)]
-struct Span {
-    start: u32,
-    depth: u32,
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) depth: u32,
 }
 
 /// Eight-byte nodes where they suffice.
@@ -146,12 +150,19 @@ impl<X: Number, I: Index> Walks<X, I> {
     fn new(steps: &[Step<X>], roots: &[usize], rules: &Rules<X>) -> Self {
         let mut walks = Self {
             nodes: Vec::with_capacity(steps.len()),
-            leaf: Vec::with_capacity(steps.len()),
+            window: 0,
+            leaf: Vec::new(),
             specials: Vec::new(),
             trees: Vec::with_capacity(roots.len()),
         };
+        let large = |step: &Step<X>| matches!(step, Step::Leaf(leaf) if X::carrying(*leaf).carried() != *leaf);
+        if steps.iter().any(large) {
+            let number = |step: &Step<X>| if let Step::Leaf(leaf) = step { *leaf } else { 0 };
+            walks.leaf = steps.iter().map(number).collect();
+        }
         let ends = roots.iter().skip(1).copied().chain([steps.len()]);
         let mut depths = Vec::new();
+        let mut largest = 0;
         for (start, end) in roots.iter().copied().zip(ends) {
             depths.clear();
             depths.resize(end - start, 0u32);
@@ -167,6 +178,16 @@ impl<X: Number, I: Index> Walks<X, I> {
                 start: u32::new(start),
                 depth: depths.iter().copied().max().unwrap_or(0),
             });
+            largest = largest.max(end - start);
+        }
+        if let (true, Some(window)) = (walks.specials.is_empty(), fitting(TREES, largest)) {
+            let end = Packed {
+                threshold: X::carrying(0),
+                feature: I::default(),
+                left: I::default(),
+            };
+            walks.nodes.resize(steps.len() + window, end);
+            walks.window = window;
         }
         walks
     }
@@ -178,8 +199,9 @@ impl<X: Number, I: Index> Walks<X, I> {
             feature: I::new(feature),
             left: I::new(left),
         };
-        let (packed, leaf) = match *step {
-            Step::Leaf(leaf) => (node(X::INFINITY, 0, at - start), leaf),
+        self.nodes.push(match *step {
+            // Nothing is above NaN: a walk stays here.
+            Step::Leaf(leaf) => node(X::carrying(leaf), 0, at - start),
             Step::Number {
                 feature,
                 threshold,
@@ -195,22 +217,27 @@ impl<X: Number, I: Index> Walks<X, I> {
                     feature |= I::SPECIAL;
                     self.specials.push((u32::new(at), Special::Zero(zero_left)));
                 }
-                (node(rules.fold(threshold), feature, children as usize - start), 0)
+                node(rules.fold(threshold), feature, children as usize - start)
             }
             Step::Category { feature, set, children } => {
                 self.specials.push((u32::new(at), Special::Set(set)));
-                (
-                    node(X::INFINITY, feature as usize | I::SPECIAL, children as usize - start),
-                    0,
-                )
+                node(X::INFINITY, feature as usize | I::SPECIAL, children as usize - start)
             }
-        };
-        self.nodes.push(packed);
-        self.leaf.push(leaf);
+        });
+    }
+
+    /// The number of the leaf at a position.
+    #[inline(always)]
+    pub(super) fn number(&self, at: usize) -> u32 {
+        match self.leaf.get(at) {
+            Some(leaf) => *leaf,
+            None => self.nodes[at].threshold.carried(),
+        }
     }
 
     fn size_bytes(&self) -> usize {
-        self.nodes.len() * (size_of::<Packed<X, I>>() + 4)
+        self.nodes.len() * size_of::<Packed<X, I>>()
+            + self.leaf.len() * 4
             + self.specials.len() * size_of::<(u32, Special)>()
             + self.trees.len() * size_of::<Span>()
     }
@@ -227,7 +254,7 @@ impl<X: Number, I: Index> Walks<X, I> {
         }
     }
 
-    /// Up to eight trees side by side.
+    /// Up to twelve trees side by side.
     #[inline(always)]
     fn across<const NAN: bool, const SPECIAL: bool>(
         &self,
@@ -256,7 +283,15 @@ impl<X: Number, I: Index> Walks<X, I> {
             }
         }
         for ((out, at), span) in out.iter_mut().zip(at).zip(trees) {
-            *out = self.leaf[span.start as usize + at];
+            *out = self.number(span.start as usize + at);
+        }
+    }
+
+    /// How many values apart rows of so many columns should lie.
+    pub(super) fn row_length(&self, columns: usize) -> usize {
+        match fitting(ROWS, columns) {
+            Some(padded) if self.window > 0 => padded,
+            _ => columns,
         }
     }
 
@@ -269,6 +304,9 @@ impl<X: Number, I: Index> Walks<X, I> {
         missing: bool,
         out: &mut [u32],
     ) {
+        if self.rows_fixed(tree, rows.values, rows.columns, missing, out).is_some() {
+            return;
+        }
         match (self.specials.is_empty(), missing) {
             (true, false) => self.down::<false, false>(context, self.trees[tree], rows, out),
             (true, true) => self.down::<true, false>(context, self.trees[tree], rows, out),
@@ -276,7 +314,7 @@ impl<X: Number, I: Index> Walks<X, I> {
         }
     }
 
-    /// One tree, eight rows side by side.
+    /// One tree, twelve rows side by side.
     #[inline(always)]
     fn down<const NAN: bool, const SPECIAL: bool>(
         &self,
@@ -287,9 +325,9 @@ impl<X: Number, I: Index> Walks<X, I> {
     ) {
         let start = tree.start as usize;
         let nodes = &self.nodes[start..];
-        let in_eights = rows.values.chunks(LANES * rows.columns);
-        for (values, out) in in_eights.zip(out.chunks_mut(LANES)) {
-            // The last rows are walked again in place of those that are missing to eight.
+        let in_lanes = rows.values.chunks(LANES * rows.columns);
+        for (values, out) in in_lanes.zip(out.chunks_mut(LANES)) {
+            // The last rows are walked again in place of those that are missing to twelve.
             let mut lanes = [&values[..rows.columns]; LANES];
             for (lane, row) in lanes.iter_mut().zip(values.chunks_exact(rows.columns)) {
                 *lane = row;
@@ -308,7 +346,7 @@ impl<X: Number, I: Index> Walks<X, I> {
                 }
             }
             for (out, at) in out.iter_mut().zip(at) {
-                *out = self.leaf[start + at];
+                *out = self.number(start + at);
             }
         }
     }

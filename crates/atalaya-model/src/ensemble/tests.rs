@@ -241,7 +241,7 @@ fn split<X: Drawn>(draw: &mut Draw, shape: &Shape, left: u32, right: u32) -> Nod
     let missing = match draw.below(6) {
         _ if !shape.missing => Missing::Nan(Side::Right),
         0 => Missing::AsZero,
-        1 => Missing::Zero(draw.side()),
+        1 if shape.rules => Missing::Zero(draw.side()),
         _ => Missing::Nan(draw.side()),
     };
     let threshold = threshold(draw, shape);
@@ -330,6 +330,14 @@ fn agree<X: Drawn, Y: Drawn>(shape: Shape, rows: usize) {
         }
         assert_eq!(ensemble.leaves(table), leaves);
     }
+    for level in Level::available() {
+        let mut found = start.clone();
+        for (row, out) in values.chunks(shape.columns).zip(found.chunks_mut(shape.outputs)) {
+            ensemble.add_on(*level, Table::from_rows(row, shape.columns), out);
+        }
+        let found: Vec<u64> = found.into_iter().map(Drawn::bits).collect();
+        assert_eq!(found, expected, "row by row, {level:?}");
+    }
     assert!(ensemble.size_bytes() > 0);
 }
 
@@ -349,6 +357,76 @@ proptest! {
     #[test]
     fn every_kernel_adds_doubles_for_float32_rows(shape in shape(), rows in 1..200usize) {
         agree::<f32, f64>(shape, rows);
+    }
+}
+
+/// Boosted trees as libraries grow them: many, over few columns, so that a single row is evaluated by words.
+#[test]
+fn words_of_leaves_find_what_walks_find() {
+    let shape = Shape {
+        columns: 3,
+        outputs: 1,
+        trees: 700,
+        leaves: 32,
+        thresholds: 250,
+        vector: false,
+        missing: true,
+        categories: false,
+        rules: true,
+        seed: 0,
+    };
+    for (seed, leaves, outputs) in [(1, 8, 1), (2, 31, 1), (3, 32, 3), (4, 33, 1), (5, 64, 2)] {
+        let shape = Shape {
+            leaves,
+            outputs,
+            seed,
+            vector: outputs == 2,
+            ..shape
+        };
+        assert!(by_words(&shape), "{leaves} leaves");
+        agree::<f32, f64>(shape, 70);
+        agree::<f64, f64>(shape, 70);
+        agree::<f32, f32>(
+            Shape {
+                categories: true,
+                rules: false,
+                ..shape
+            },
+            70,
+        );
+    }
+}
+
+/// Whether an ensemble of that shape has words.
+fn by_words(shape: &Shape) -> bool {
+    let mut draw = Draw(shape.seed);
+    let trees: Vec<Tree<f64, f64>> = (0..shape.trees).map(|_| tree(&mut draw, shape)).collect();
+    build(&trees, shape.columns, shape.outputs, Rules::default()).has_words()
+}
+
+/// Rows of more values than a cache line, and trees of more nodes than the shorter window.
+#[test]
+fn windows_of_every_length_are_walked_alike() {
+    let shape = Shape {
+        columns: 3,
+        outputs: 2,
+        trees: 3,
+        leaves: 1_000,
+        thresholds: 5_000,
+        vector: true,
+        missing: true,
+        categories: false,
+        rules: false,
+        seed: 11,
+    };
+    for (columns, leaves) in [(32, 1_000), (33, 1_000), (128, 9_000), (5, 9_000), (129, 1_000)] {
+        let shape = Shape {
+            columns,
+            leaves,
+            ..shape
+        };
+        agree::<f32, f64>(shape, 500);
+        agree::<f64, f64>(shape, 150);
     }
 }
 

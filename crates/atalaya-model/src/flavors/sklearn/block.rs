@@ -120,17 +120,25 @@ fn is_number(data_type: &DataType) -> bool {
     data_type.is_integer() || matches!(data_type, DataType::Float32 | DataType::Float64 | DataType::Boolean)
 }
 
+/// Rows that are gathered from all columns before the next ones, while they are in the cache.
+const GATHERED_ROWS: usize = 256;
+
 /// Columns of numbers as a matrix. It is float32 only when every column is, as in pandas.
 pub(super) fn gather(rows: usize, columns: &[ArrayRef], names: &Names) -> Result<Matrix, PredictError> {
     let width = columns.len();
     let mut values = vec![0.0; rows * width];
     for (position, column) in columns.iter().enumerate() {
-        if !fill(column, &mut values, position, width) {
+        if !is_number(column.data_type()) {
             let column = names.get(position).map_or_else(String::new, ToString::to_string);
             return Err(PredictError::Column {
                 column,
                 expected: "a number".to_owned(),
             });
+        }
+    }
+    for (number, piece) in values.chunks_mut(GATHERED_ROWS * width.max(1)).enumerate() {
+        for (position, column) in columns.iter().enumerate() {
+            fill(column, number * GATHERED_ROWS, piece, position, width);
         }
     }
     let single = width > 0 && columns.iter().all(|column| *column.data_type() == DataType::Float32);
@@ -143,36 +151,36 @@ pub(super) fn gather(rows: usize, columns: &[ArrayRef], names: &Names) -> Result
     })
 }
 
-/// Writes a column into every `width`-th place from `offset`; false when it is not of numbers.
-fn fill(column: &ArrayRef, values: &mut [f64], offset: usize, width: usize) -> bool {
+/// Writes a column of numbers, from a row on, into every `width`-th place from `offset`.
+fn fill(column: &ArrayRef, first: usize, values: &mut [f64], offset: usize, width: usize) {
     #[expect(
         clippy::cast_precision_loss,
         reason = "integers beyond 2^53 round to the nearest double, as in numpy"
     )]
     match column.data_type() {
-        DataType::Float64 => primitive::<Float64Type>(column, values, offset, width, |x| x),
-        DataType::Float32 => primitive::<Float32Type>(column, values, offset, width, f64::from),
-        DataType::Int64 => primitive::<Int64Type>(column, values, offset, width, |x| x as f64),
-        DataType::Int32 => primitive::<Int32Type>(column, values, offset, width, f64::from),
-        DataType::Int16 => primitive::<Int16Type>(column, values, offset, width, f64::from),
-        DataType::Int8 => primitive::<Int8Type>(column, values, offset, width, f64::from),
-        DataType::UInt64 => primitive::<UInt64Type>(column, values, offset, width, |x| x as f64),
-        DataType::UInt32 => primitive::<UInt32Type>(column, values, offset, width, f64::from),
-        DataType::UInt16 => primitive::<UInt16Type>(column, values, offset, width, f64::from),
-        DataType::UInt8 => primitive::<UInt8Type>(column, values, offset, width, f64::from),
+        DataType::Float64 => primitive::<Float64Type>(column, first, values, offset, width, |x| x),
+        DataType::Float32 => primitive::<Float32Type>(column, first, values, offset, width, f64::from),
+        DataType::Int64 => primitive::<Int64Type>(column, first, values, offset, width, |x| x as f64),
+        DataType::Int32 => primitive::<Int32Type>(column, first, values, offset, width, f64::from),
+        DataType::Int16 => primitive::<Int16Type>(column, first, values, offset, width, f64::from),
+        DataType::Int8 => primitive::<Int8Type>(column, first, values, offset, width, f64::from),
+        DataType::UInt64 => primitive::<UInt64Type>(column, first, values, offset, width, |x| x as f64),
+        DataType::UInt32 => primitive::<UInt32Type>(column, first, values, offset, width, f64::from),
+        DataType::UInt16 => primitive::<UInt16Type>(column, first, values, offset, width, f64::from),
+        DataType::UInt8 => primitive::<UInt8Type>(column, first, values, offset, width, f64::from),
         DataType::Boolean => {
-            let booleans = column.as_boolean();
+            let booleans = column.as_boolean().iter().skip(first);
             for (slot, value) in values[offset..].iter_mut().step_by(width).zip(booleans) {
                 *slot = value.map_or(f64::NAN, |value| f64::from(u8::from(value)));
             }
         }
-        _ => return false,
+        _ => {}
     }
-    true
 }
 
 fn primitive<T: ArrowPrimitiveType>(
     column: &ArrayRef,
+    first: usize,
     values: &mut [f64],
     offset: usize,
     width: usize,
@@ -180,12 +188,14 @@ fn primitive<T: ArrowPrimitiveType>(
 ) {
     let column = column.as_primitive::<T>();
     let Some(values) = values.get_mut(offset..) else { return };
-    for (slot, value) in values.iter_mut().step_by(width).zip(column.values()) {
+    for (slot, value) in values.iter_mut().step_by(width).zip(&column.values()[first..]) {
         *slot = convert(*value);
     }
     if column.null_count() > 0 {
-        for row in (0..column.len()).filter(|row| column.is_null(*row)) {
-            values[row * width] = f64::NAN;
+        for (at, slot) in values.iter_mut().step_by(width).enumerate() {
+            if column.is_null(first + at) {
+                *slot = f64::NAN;
+            }
         }
     }
 }
@@ -203,8 +213,7 @@ impl Matrix {
 
     /// Refuses infinite values, and missing ones unless `allow_missing`.
     pub(super) fn check(&self, names: &Names, allow_missing: bool) -> Result<(), PredictError> {
-        // One pass without branches finds the usual case: x * 0 is 0 for every finite x, NaN otherwise.
-        if self.values.iter().fold(0.0, |total, value| total + value * 0.0) == 0.0 {
+        if all_finite(&self.values) {
             return Ok(());
         }
         for (position, value) in self.values.iter().enumerate() {
@@ -214,6 +223,18 @@ impl Matrix {
             return Err(refuse(position, self.columns, names, value.is_nan()));
         }
         Ok(())
+    }
+
+    /// Applies `change` to every value with what two lists have for its column, without rounding of float32.
+    pub(super) fn for_each_with(&mut self, a: &[f64], b: &[f64], change: impl Fn(f64, f64, f64) -> f64) {
+        // Several rows are one long row, so that the loop is long enough to be done in vectors.
+        let repeats = (64 / self.columns.max(1)).clamp(1, self.rows.max(1));
+        let (a, b) = (a.repeat(repeats), b.repeat(repeats));
+        for rows in self.values.chunks_mut(a.len().max(1)) {
+            for ((x, a), b) in rows.iter_mut().zip(&a).zip(&b) {
+                *x = change(*x, *a, *b);
+            }
+        }
     }
 
     /// Applies `change` to every value with the position of its column.
@@ -228,6 +249,18 @@ impl Matrix {
             }
         }
     }
+}
+
+/// Whether no value is infinite or NaN: x * 0 is 0 for every other x, and NaN for those.
+pub(super) fn all_finite(values: &[f64]) -> bool {
+    let (chunks, rest) = values.as_chunks::<16>();
+    let mut totals = [0.0; 16];
+    for chunk in chunks {
+        for (total, value) in totals.iter_mut().zip(chunk) {
+            *total += value * 0.0;
+        }
+    }
+    totals.iter().chain(rest).fold(0.0, |total, value| total + value * 0.0) == 0.0
 }
 
 /// The error for the value at `position` of a row-major matrix.
@@ -257,23 +290,9 @@ pub(super) struct Source {
 impl Source {
     /// The model's columns of `batch`.
     pub(super) fn read(&self, batch: &RecordBatch) -> Result<Block, PredictError> {
-        let schema = batch.schema_ref();
         let mut columns = Vec::with_capacity(self.names.len());
-        for (name, hint) in self.names.iter().zip(&self.positions) {
-            let hinted = schema
-                .fields()
-                .get(*hint)
-                .is_some_and(|field| self.positional || field.name() == &**name);
-            let found = if hinted {
-                Some(batch.column(*hint))
-            } else {
-                batch.column_by_name(name)
-            };
-            let missing = || PredictError::Column {
-                column: name.to_string(),
-                expected: "a column of that name".to_owned(),
-            };
-            columns.push(Arc::clone(found.ok_or_else(missing)?));
+        for position in 0..self.names.len() {
+            columns.push(Arc::clone(self.column(batch, position)?));
         }
         let rows = batch.num_rows();
         let singles = columns
@@ -285,6 +304,34 @@ impl Source {
             return gather(rows, &columns, &self.names).map(Block::Numbers);
         }
         Ok(Block::Columns { rows, columns })
+    }
+
+    /// The model's columns of `batch` as they lie there, when all of them are doubles without missing values.
+    pub(super) fn doubles<'b>(&self, batch: &'b RecordBatch) -> Option<Vec<&'b [f64]>> {
+        let column = |position| {
+            let column = self.column(batch, position).ok()?.as_primitive_opt::<Float64Type>()?;
+            (column.null_count() == 0).then(|| &**column.values())
+        };
+        (0..self.names.len()).map(column).collect()
+    }
+
+    /// The model's column at `position`.
+    fn column<'b>(&self, batch: &'b RecordBatch, position: usize) -> Result<&'b ArrayRef, PredictError> {
+        let (name, hint) = (&self.names[position], self.positions[position]);
+        let schema = batch.schema_ref();
+        let hinted = schema
+            .fields()
+            .get(hint)
+            .is_some_and(|field| self.positional || field.name() == &**name);
+        let found = if hinted {
+            Some(batch.column(hint))
+        } else {
+            batch.column_by_name(name)
+        };
+        found.ok_or_else(|| PredictError::Column {
+            column: name.to_string(),
+            expected: "a column of that name".to_owned(),
+        })
     }
 }
 

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::block::Block;
+use super::columnar::Columnar;
 use super::labels::Labels;
+use super::scale::Standard;
 use crate::predictor::{Method, PredictError};
 
 /// A fitted predictor. It may be the last step of a model, or a member of another estimator.
@@ -26,6 +28,12 @@ pub(super) trait Estimator: Send + Sync {
     /// # Errors
     /// When it refuses a value.
     fn evaluate(&self, x: &Block, wanted: Wanted) -> Result<Evaluation, PredictError>;
+
+    /// The same for doubles that still are columns, after such a step, when it has a way of its own for them.
+    fn columnar(&self, scaler: Option<Standard<'_>>) -> Option<Columnar> {
+        let _ = scaler;
+        None
+    }
 
     /// The answer of one method. Implementations add the methods that [`Evaluation`] has no place for, and leave the rest
     /// to [`call_evaluated`].

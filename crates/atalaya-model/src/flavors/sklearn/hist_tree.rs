@@ -72,8 +72,8 @@ pub(super) fn tree(
     let Some(nodes) = part.field("nodes")?.as_array() else {
         return part.content("its tree has no array of nodes");
     };
-    // Nine columns are read, and two forms of each node are made.
-    compiler.charge(nodes.len() * (9 * 8 + 2 * size_of::<Node<f64>>()))?;
+    // Nine columns are read, a node is described, and compiled in several forms.
+    compiler.charge(nodes.len() * (9 * 8 + size_of::<Node<f64>>() + 160))?;
     let columns = Columns::read(&part, nodes)?;
     let bitsets = part.optional("raw_left_cat_bitsets").and_then(View::as_array);
     let bitsets = match bitsets {

@@ -110,6 +110,11 @@ impl Linear {
         self
     }
 
+    /// Weights and intercept of the only output, when they are doubles.
+    pub(super) fn doubles_of_one(&self) -> Option<(&[f64], f64)> {
+        (self.outputs == 1 && !self.single).then(|| (&self.weights[..], self.intercepts[0]))
+    }
+
     pub(super) fn scores(&self, x: &Block) -> Result<Scores, PredictError> {
         let (values, single) = match x {
             Block::Sparse(x) => (self.sparse_scores(x)?, x.single),

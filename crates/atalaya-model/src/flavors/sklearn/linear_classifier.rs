@@ -2,6 +2,7 @@
 //! linear discriminant analysis make of them as probabilities.
 
 use super::block::{Block, Names};
+use super::columnar::Columnar;
 use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::estimator::{Estimator, Evaluation, Output, Values, Wanted, call_evaluated};
@@ -10,6 +11,7 @@ use super::linear::{Linear, Scores};
 use super::numeric::argmax;
 use super::part::Part;
 use super::precision::Precision;
+use super::scale::Standard;
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
 
@@ -178,6 +180,16 @@ impl Estimator for LinearClassifier {
 
     fn classes(&self) -> &[Labels] {
         std::slice::from_ref(&self.labels)
+    }
+
+    fn columnar(&self, scaler: Option<Standard<'_>>) -> Option<Columnar> {
+        let probabilities = match self.link {
+            Some(Link::Expit { .. }) => true,
+            None => false,
+            Some(Link::Softmax | Link::ModifiedHuber) => return None,
+        };
+        let (weights, intercept) = self.linear.doubles_of_one()?;
+        (self.labels.len() == 2).then(|| Columnar::new(scaler, weights, intercept, probabilities))
     }
 
     fn evaluate(&self, x: &Block, wanted: Wanted) -> Result<Evaluation, PredictError> {

@@ -28,6 +28,7 @@
 // What every estimator is built from.
 mod arrays;
 mod block;
+mod columnar;
 mod compiler;
 mod error;
 mod estimator;

@@ -7,6 +7,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use super::ROOT;
 use super::arrays::Arrays;
 use super::block::{Block, Names, Source};
+use super::columnar::Columnar;
 use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::estimator::{Estimator, Evaluation, Wanted};
@@ -39,6 +40,8 @@ pub struct SklearnModel {
     /// Where the columns that reach the last step come from.
     last_names: Names,
     last: Last,
+    /// The whole model, for batches of doubles, when it is a linear classifier after a scaler or alone.
+    columnar: Option<Columnar>,
     /// What `predict` gives; `None` when it gives nothing.
     served: Option<Method>,
     arrays: Arrays,
@@ -100,9 +103,15 @@ impl SklearnModel {
             positions,
             positional,
         };
+        let columnar = match (&steps[..], &last.predictor) {
+            ([], Some(predictor)) => predictor.columnar(None),
+            ([step], Some(predictor)) => step.standard().and_then(|scaler| predictor.columnar(Some(scaler))),
+            _ => None,
+        };
         Ok(Self {
             signature,
             source,
+            columnar,
             steps,
             last_names,
             last,
@@ -134,17 +143,45 @@ impl SklearnModel {
             .map_or(&[], |predictor| predictor.classes())
     }
 
-    fn served_by(&self, predictor: &dyn Estimator, served: Method, block: &Block) -> Result<Predictions, PredictError> {
-        let classes = predictor.classes();
+    fn served_by(
+        &self,
+        predictor: &dyn Estimator,
+        served: Method,
+        batch: &RecordBatch,
+    ) -> Result<Predictions, PredictError> {
+        let whole = matches!(
+            served,
+            Method::Predict | Method::PredictProba | Method::DecisionFunction
+        );
+        if let (Some(model), true) = (&self.columnar, whole)
+            && let Some(columns) = self.source.doubles(batch)
+            && let Some(evaluation) = model.evaluate(&columns, batch.num_rows())
+        {
+            return self.answer(predictor, served, evaluation, || self.features(batch));
+        }
+        let block = self.features(batch)?;
         let wanted = Wanted {
             probabilities: true,
             scores: served == Method::DecisionFunction,
         };
+        let evaluation = predictor.evaluate(&block, wanted)?;
+        self.answer(predictor, served, evaluation, || Ok(block))
+    }
+
+    /// An evaluation as what `served` gives, with what reached the last step for methods that evaluations do not have.
+    fn answer(
+        &self,
+        predictor: &dyn Estimator,
+        served: Method,
+        evaluation: Evaluation,
+        block: impl FnOnce() -> Result<Block, PredictError>,
+    ) -> Result<Predictions, PredictError> {
+        let classes = predictor.classes();
         let Evaluation {
             predict,
             probabilities,
             scores,
-        } = predictor.evaluate(block, wanted)?;
+        } = evaluation;
         // Probabilities of several outputs have no one order of classes.
         let probabilities = probabilities.filter(|_| classes.len() == 1);
         let probabilities = probabilities.map(|output| self.arrays.output(output, classes));
@@ -156,7 +193,7 @@ impl SklearnModel {
         let values = match (served, &probabilities, found) {
             (Method::PredictProba, Some(probabilities), _) => Arc::clone(probabilities),
             (_, _, Some(output)) => self.arrays.output(output, classes),
-            (_, _, None) => self.arrays.output(predictor.call(served, block)?, classes),
+            (_, _, None) => self.arrays.output(predictor.call(served, &block()?)?, classes),
         };
         Ok(Predictions { values, probabilities })
     }
@@ -191,7 +228,7 @@ impl Predictor for SklearnModel {
                 values: self.transformed(self.features(batch)?)?,
                 probabilities: None,
             }),
-            (Some(served), Some(predictor)) => self.served_by(&**predictor, served, &self.features(batch)?),
+            (Some(served), Some(predictor)) => self.served_by(&**predictor, served, batch),
             _ => Err(PredictError::Method {
                 method: Method::Predict,
             }),

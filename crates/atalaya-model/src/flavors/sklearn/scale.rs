@@ -121,7 +121,21 @@ fn clipped(x: f64, low: f64, high: f64) -> f64 {
     }
 }
 
+/// A scaler of doubles that takes a mean off and divides.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standard<'a> {
+    pub(super) center: &'a [f64],
+    pub(super) scale: &'a [f64],
+}
+
 impl Transform for Scale {
+    fn standard(&self) -> Option<Standard<'_>> {
+        match (&self.center, &self.scale) {
+            (Some(center), Some(scale)) if !self.multiply && self.clip.is_none() => Some(Standard { center, scale }),
+            _ => None,
+        }
+    }
+
     fn apply(&self, block: Block) -> Result<Block, PredictError> {
         let block = match block {
             Block::Sparse(sparse) if self.center.is_none() => return self.stored(sparse).map(Block::Sparse),
@@ -135,6 +149,12 @@ impl Transform for Scale {
         let step = |value: f64| if single { round_to_f32(value) } else { value };
         let sparse = matrix.sparse;
         match (&self.center, &self.scale, self.multiply) {
+            (Some(min), Some(scale), true) if !single => {
+                matrix.for_each_with(min, scale, |x, min, scale| x * scale + min)
+            }
+            (Some(center), Some(scale), false) if !single => {
+                matrix.for_each_with(center, scale, |x, center, scale| (x - center) / scale);
+            }
             (Some(min), Some(scale), true) => matrix.for_each(|j, x| step(x * parameter(scale[j])) + parameter(min[j])),
             (Some(center), None, _) => matrix.for_each(|j, x| x - parameter(center[j])),
             (Some(center), Some(scale), false) => {

@@ -1,6 +1,7 @@
 //! Steps that change columns: the trait, and several of them in a row.
 
 use super::block::{Block, Names};
+use super::scale::Standard;
 use crate::predictor::PredictError;
 
 /// A fitted transformer.
@@ -10,6 +11,11 @@ pub(super) trait Transform: Send + Sync {
     /// # Errors
     /// When it refuses a value.
     fn apply(&self, block: Block) -> Result<Block, PredictError>;
+
+    /// What it does to doubles, when that is `(x - center) / scale` for every column and no more.
+    fn standard(&self) -> Option<Standard<'_>> {
+        None
+    }
 }
 
 /// Several transformers, one after the other.

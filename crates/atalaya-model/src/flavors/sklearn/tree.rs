@@ -123,7 +123,7 @@ impl Growing {
 }
 
 /// Five columns of eight bytes are read, a node is described, and compiled in several forms.
-const NODE_BYTES: usize = 5 * 8 + size_of::<Node<f32>>() + 64;
+const NODE_BYTES: usize = 5 * 8 + size_of::<Node<f32>>() + 160;
 
 impl Values {
     /// Adds a leaf's values.

@@ -33,7 +33,7 @@ pub(in crate::flavors) struct Compiled {
 
 #[derive(Debug)]
 enum Sums {
-    Trees(Ensemble<f32, f32>),
+    Trees(Box<Ensemble<f32, f32>>),
     /// A row of weights for each column, and one of biases.
     Linear(Vec<f32>),
 }
@@ -45,7 +45,7 @@ impl Compiled {
     /// When it is of an unknown kind, or contradicts itself.
     pub(super) fn compile(booster: &Booster<'_>, file_bytes: usize, face: Face) -> Result<Self, XgboostError> {
         let sums = match booster.kind {
-            "gbtree" | "dart" => Sums::Trees(trees(booster, file_bytes, face)?),
+            "gbtree" | "dart" => Sums::Trees(Box::new(trees(booster, file_bytes, face)?)),
             "gblinear" => Sums::Linear(weights(booster)?),
             other => {
                 let other: String = other.chars().filter(|c| !c.is_control()).take(40).collect();
