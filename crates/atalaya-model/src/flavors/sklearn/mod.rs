@@ -45,12 +45,18 @@ mod transform;
 mod weights;
 
 // Transformers.
+mod categories;
 mod column_transformer;
 mod discretize;
+mod encode;
 mod factor;
 mod function;
+mod importances;
 mod impute;
+mod kept;
 mod kernel_pca;
+mod knn_impute;
+mod missing;
 mod normalizer;
 mod onehot;
 mod pointwise;
@@ -58,6 +64,7 @@ mod polynomial;
 mod projection;
 mod scale;
 mod selection;
+mod spline;
 mod text;
 
 // Predictors.

@@ -1,6 +1,7 @@
 //! `sklearn.preprocessing`.
 
 use crate::flavors::sklearn::discretize::Discretize;
+use crate::flavors::sklearn::encode::Encode;
 use crate::flavors::sklearn::function::function;
 use crate::flavors::sklearn::normalizer::Normalizer;
 use crate::flavors::sklearn::onehot::OneHot;
@@ -8,6 +9,7 @@ use crate::flavors::sklearn::pointwise::Pointwise;
 use crate::flavors::sklearn::polynomial::Polynomial;
 use crate::flavors::sklearn::row::{Parity, Row};
 use crate::flavors::sklearn::scale::Scale;
+use crate::flavors::sklearn::spline::Spline;
 
 const SCALERS: &str = "sklearn.preprocessing._data";
 
@@ -42,6 +44,24 @@ pub(super) static ROWS: &[Row] = &[
         "OneHotEncoder",
         Parity::Exact,
         OneHot::compile,
+    ),
+    Row::transformer(
+        "sklearn.preprocessing._encoders",
+        "OrdinalEncoder",
+        Parity::Exact,
+        Encode::ordinal,
+    ),
+    Row::transformer(
+        "sklearn.preprocessing._target_encoder",
+        "TargetEncoder",
+        Parity::Exact,
+        Encode::target,
+    ),
+    Row::transformer(
+        "sklearn.preprocessing._polynomial",
+        "SplineTransformer",
+        Parity::Exact,
+        Spline::compile,
     ),
     Row::transformer(
         "sklearn.preprocessing._function_transformer",
