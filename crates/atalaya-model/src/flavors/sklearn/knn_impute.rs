@@ -8,7 +8,7 @@ use super::distance::squared;
 use super::error::SklearnError;
 use super::members::double;
 use super::missing::{Missing, indicated};
-use super::numeric::{dot, round_to_f32, sum};
+use super::numeric::{dot, round_to_f32, squares, sum};
 use super::part::Part;
 use super::transform::{Compiled, Transform};
 use super::weights::Weights;
@@ -100,7 +100,9 @@ impl Neighbors {
             .map(|(_, name)| Arc::clone(name))
             .chain(indicator.iter().map(|position| Arc::clone(&names[*position])))
             .collect();
-        let squares = points.iter().map(squared).collect();
+        // numpy adds in another order where the columns lie side by side.
+        let by_column = part.field("_fit_X")?.as_array().is_some_and(|array| array.fortran);
+        let squares = points.iter().map(if by_column { squared } else { squares }).collect();
         let imputer = Self {
             names: Names::clone(names),
             missing,
@@ -125,7 +127,7 @@ impl Neighbors {
             .zip(&known)
             .map(|(x, known)| if *known { *x } else { 0.0 })
             .collect();
-        let xx = squared(&filled);
+        let xx = squares(&filled);
         let width = self.points.columns;
         let points = self
             .points

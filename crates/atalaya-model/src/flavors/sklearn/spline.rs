@@ -131,40 +131,37 @@ impl Spline {
     /// The splines of `x` into `out`; false when it is beyond the knots of splines that do not go on.
     fn evaluate(&self, column: &Column, x: f64, narrow: bool, work: &mut Work, out: &mut [f64]) -> bool {
         let [low, high] = column.ends;
-        let x = match self.beyond {
-            Beyond::Periodic => self.wrap(&column.basis, x, narrow),
-            _ => x,
-        };
         match self.beyond {
-            Beyond::Constant | Beyond::Linear if x < low => self.continued(column, x, 0, narrow, out),
-            Beyond::Constant | Beyond::Linear if x > high => self.continued(column, x, 1, narrow, out),
-            Beyond::Constant | Beyond::Linear if x.is_nan() => true,
-            _ => column.basis.evaluate(x, 0, work, out) || self.beyond != Beyond::Refuse,
-        }
+            Beyond::Periodic => column.basis.evaluate(self.wrap(&column.basis, x, narrow), 0, work, out),
+            Beyond::Continue => column.basis.evaluate(x, 0, work, out),
+            Beyond::Refuse => return column.basis.evaluate(x, 0, work, out),
+            Beyond::Constant | Beyond::Linear if low <= x && x <= high => column.basis.evaluate(x, 0, work, out),
+            Beyond::Constant => return self.constant(column, x, out),
+            Beyond::Linear => {
+                linear(column, x, narrow, out);
+                true
+            }
+        };
+        true
     }
 
-    /// What is beyond the low (0) or the high (1) end.
-    fn continued(&self, column: &Column, x: f64, end: usize, narrow: bool, out: &mut [f64]) -> bool {
-        let count = out.len();
-        let (values, degree) = (&column.values[end], column.basis.degree);
-        if self.beyond == Beyond::Constant {
-            if end == 0 {
-                out[..degree].copy_from_slice(&values[..degree]);
-            } else if degree > 0 {
-                out[count - degree..].copy_from_slice(&values[count - degree..]);
-            } else if self.sparse {
-                out.copy_from_slice(values);
-            } else {
-                // numpy refuses to put the values of several splines into none.
-                return count == 1;
-            }
+    /// Splines beyond the ends keep their values.
+    fn constant(&self, column: &Column, x: f64, out: &mut [f64]) -> bool {
+        let (count, degree) = (out.len(), column.basis.degree);
+        let [low, high] = &column.values;
+        if x < column.ends[0] {
+            out[..degree].copy_from_slice(&low[..degree]);
+        }
+        if x <= column.ends[1] {
             return true;
         }
-        let round = |value: f64| if narrow { round_to_f32(value) } else { value };
-        let distance = round(x - round(column.ends[end]));
-        for j in 0..column.continued {
-            let at = if end == 0 { j } else { count - 1 - j };
-            out[at] = round(round(values[at]) + round(distance * round(column.slopes[end][at])));
+        if degree > 0 {
+            out[count - degree..].copy_from_slice(&high[count - degree..]);
+        } else if self.sparse {
+            out.copy_from_slice(high);
+        } else {
+            // numpy refuses to put the values of several splines into none.
+            return count == 1;
         }
         true
     }
@@ -177,7 +174,23 @@ impl Spline {
         if self.empty_period && period <= 0.0 {
             return 0.0;
         }
-        round(round(start) + remainder(round(x - round(start)), round(period)))
+        round(round(start) + round(remainder(round(x - round(start)), round(period))))
+    }
+}
+
+/// Splines beyond the ends go on with their slopes. Where the low end is above the high one, a number is beyond both.
+fn linear(column: &Column, x: f64, narrow: bool, out: &mut [f64]) {
+    let round = |value: f64| if narrow { round_to_f32(value) } else { value };
+    let count = out.len();
+    let beyond = [x < column.ends[0], x > column.ends[1]];
+    for j in 0..column.continued {
+        for (end, at) in [(0, j), (1, count - 1 - j)] {
+            if beyond[end] {
+                let distance = round(x - round(column.ends[end]));
+                let (value, slope) = (round(column.values[end][at]), round(column.slopes[end][at]));
+                out[at] = round(value + round(distance * slope));
+            }
+        }
     }
 }
 
