@@ -66,17 +66,7 @@ impl Elimination {
 
 impl Estimator for Elimination {
     fn methods(&self) -> Vec<Method> {
-        let mut methods = self.member.methods();
-        methods.retain(|method| {
-            let own = [
-                Method::Predict,
-                Method::PredictProba,
-                Method::PredictLogProba,
-                Method::DecisionFunction,
-            ];
-            own.contains(method)
-        });
-        methods
+        self.member.evaluated()
     }
 
     fn classes(&self) -> &[Labels] {

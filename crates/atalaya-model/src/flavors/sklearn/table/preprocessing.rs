@@ -3,6 +3,7 @@
 use crate::flavors::sklearn::discretize::Discretize;
 use crate::flavors::sklearn::encode::Encode;
 use crate::flavors::sklearn::function::function;
+use crate::flavors::sklearn::kernel_maps::centerer;
 use crate::flavors::sklearn::normalizer::Normalizer;
 use crate::flavors::sklearn::onehot::OneHot;
 use crate::flavors::sklearn::pointwise::Pointwise;
@@ -25,6 +26,7 @@ pub(super) static ROWS: &[Row] = &[
         Parity::Bound("within 2 ULP"),
         Normalizer::compile,
     ),
+    Row::transformer(SCALERS, "KernelCenterer", Parity::Bound("1e-12"), centerer),
     Row::transformer(SCALERS, "PowerTransformer", Parity::Libm, Pointwise::power),
     Row::transformer(SCALERS, "QuantileTransformer", Parity::Libm, Pointwise::quantile),
     Row::transformer(
