@@ -203,9 +203,12 @@ fn a_row_alone_is_answered_as_among_others() {
         ("sk19_kmeans", "model_cloudpickle"),
         ("sk19_knn_ties", "model_cloudpickle"),
         ("sk19_lda", "model_cloudpickle"),
+        ("sk19_gaussian_process_clf", "model_cloudpickle"),
+        ("sk19_mixed_target_multi", "model_cloudpickle"),
         ("sk19_mlp_clf_multi_tanh", "model_cloudpickle"),
         ("sk19_nb_categorical", "model_cloudpickle"),
         ("sk19_pca_whiten_logreg", "model_cloudpickle"),
+        ("sk19_prep_impute_knn", "model_cloudpickle"),
         ("sk19_sgd_modified_huber", "model_cloudpickle"),
     ] {
         let (model, batch) = small(case, variant);

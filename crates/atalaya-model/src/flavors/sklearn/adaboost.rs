@@ -3,7 +3,7 @@
 use super::block::{Block, Names};
 use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::estimator::{Estimator, Evaluation, Output, Wanted};
+use super::estimator::{EVALUATED, Estimator, Evaluation, Output, Wanted};
 use super::labels::Labels;
 use super::members::{Member, check_finite, double, members, need};
 use super::numeric::{argmax, softmax, softmax_in_order, sum};
@@ -142,12 +142,7 @@ fn positions(part: &Part<'_, '_>, members: &[Member], labels: &Labels) -> Result
 
 impl Estimator for AdaBoostClassifier {
     fn methods(&self) -> Vec<Method> {
-        vec![
-            Method::Predict,
-            Method::PredictProba,
-            Method::PredictLogProba,
-            Method::DecisionFunction,
-        ]
+        EVALUATED.to_vec()
     }
 
     fn classes(&self) -> &[Labels] {

@@ -3,7 +3,7 @@
 use super::block::{Block, Names};
 use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::estimator::{Estimator, Evaluation, Output, Wanted, call_evaluated};
+use super::estimator::{EVALUATED, Estimator, Evaluation, Output, Wanted, call_evaluated};
 use super::labels::Labels;
 use super::numeric::{dot, sum};
 use super::part::{Part, length};
@@ -117,12 +117,7 @@ impl Quadratic {
 
 impl Estimator for Quadratic {
     fn methods(&self) -> Vec<Method> {
-        vec![
-            Method::Predict,
-            Method::PredictProba,
-            Method::PredictLogProba,
-            Method::DecisionFunction,
-        ]
+        EVALUATED.to_vec()
     }
 
     fn classes(&self) -> &[Labels] {

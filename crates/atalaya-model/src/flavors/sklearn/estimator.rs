@@ -45,6 +45,14 @@ pub(super) trait Estimator: Send + Sync {
     }
 }
 
+/// The methods that an [`Evaluation`] answers.
+pub(super) const EVALUATED: [Method; 4] = [
+    Method::Predict,
+    Method::PredictProba,
+    Method::PredictLogProba,
+    Method::DecisionFunction,
+];
+
 /// What of [`Evaluation`] the caller will use; the rest may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wanted {
@@ -219,6 +227,11 @@ impl dyn Estimator + '_ {
     /// Whether it has a method.
     pub(super) fn has(&self, method: Method) -> bool {
         self.methods().contains(&method)
+    }
+
+    /// What it has of [`EVALUATED`].
+    pub(super) fn evaluated(&self) -> Vec<Method> {
+        EVALUATED.into_iter().filter(|method| self.has(*method)).collect()
     }
 
     /// The classes of a classifier with one output.

@@ -11,27 +11,37 @@ use super::weights::Weights;
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
 
-/// A kernel of `sklearn.gaussian_process.kernels` between two different rows.
+/// A kernel of `sklearn.gaussian_process.kernels`.
 #[derive(Debug)]
-enum Kernel {
+pub(super) enum Kernel {
     Sum(Box<[Kernel; 2]>),
     Product(Box<[Kernel; 2]>),
     Power(Box<Kernel>, f64),
     Constant(f64),
+    /// Of a row with itself only.
+    Noise(f64),
     Gaussian(Lengths),
     Matern(Lengths, Smoothness),
-    RationalQuadratic { alpha: f64, length: f64 },
-    Periodic { period: f64, length: f64 },
-    DotProduct { offset: f64 },
+    RationalQuadratic {
+        alpha: f64,
+        length: f64,
+    },
+    Periodic {
+        period: f64,
+        length: f64,
+    },
+    DotProduct {
+        offset: f64,
+    },
 }
 
 /// One length for all columns, or one each.
 #[derive(Debug)]
-struct Lengths(Vec<f64>);
+pub(super) struct Lengths(Vec<f64>);
 
 /// The kinds of Matérn kernels that have closed forms.
 #[derive(Debug, Clone, Copy)]
-enum Smoothness {
+pub(super) enum Smoothness {
     Half,
     ThreeHalves,
     FiveHalves,
@@ -39,7 +49,7 @@ enum Smoothness {
 }
 
 impl Kernel {
-    fn read(
+    pub(super) fn read(
         compiler: &mut Compiler,
         part: &Part<'_, '_>,
         view: View<'_>,
@@ -65,8 +75,7 @@ impl Kernel {
             "Product" => Self::Product(Box::new([child(compiler, "k1")?, child(compiler, "k2")?])),
             "Exponentiation" => Self::Power(Box::new(child(compiler, "kernel")?), number("exponent")?),
             "ConstantKernel" => Self::Constant(number("constant_value")?),
-            // Noise is of one row with itself only.
-            "WhiteKernel" => Self::Constant(0.0),
+            "WhiteKernel" => Self::Noise(number("noise_level")?),
             "RBF" => Self::Gaussian(lengths(compiler)?),
             "Matern" => {
                 let smoothness = match number("nu")? {
@@ -93,13 +102,25 @@ impl Kernel {
         })
     }
 
-    fn value(&self, x: &[f64], y: &[f64]) -> f64 {
+    /// Of a row with itself.
+    pub(super) fn diagonal(&self, x: &[f64]) -> f64 {
+        match self {
+            Self::Sum(both) => both[0].diagonal(x) + both[1].diagonal(x),
+            Self::Product(both) => both[0].diagonal(x) * both[1].diagonal(x),
+            Self::Power(kernel, exponent) => power(kernel.diagonal(x), *exponent),
+            Self::Noise(level) => *level,
+            _ => self.value(x, x),
+        }
+    }
+
+    pub(super) fn value(&self, x: &[f64], y: &[f64]) -> f64 {
         let apart = || x.iter().zip(y).fold(0.0, |total, (x, y)| total + (x - y) * (x - y));
         match self {
             Self::Sum(both) => both[0].value(x, y) + both[1].value(x, y),
             Self::Product(both) => both[0].value(x, y) * both[1].value(x, y),
             Self::Power(kernel, exponent) => power(kernel.value(x, y), *exponent),
             Self::Constant(value) => *value,
+            Self::Noise(_) => 0.0,
             Self::Gaussian(lengths) => (-0.5 * lengths.squared_distance(x, y)).exp(),
             Self::Matern(lengths, smoothness) => smoothness.value(lengths.squared_distance(x, y).sqrt()),
             Self::RationalQuadratic { alpha, length } => {
@@ -272,6 +293,8 @@ mod tests {
             Kernel::Power(Box::new(Kernel::DotProduct { offset: 1.0 }), 2.0),
         ]));
         assert!((all.value(&row, &row) - (3.0 + 2.25 * 2.25)).abs() < 1e-15);
+        let noisy = Kernel::Sum(Box::new([all, Kernel::Noise(0.5)]));
+        assert!((noisy.diagonal(&row) - noisy.value(&row, &row) - 0.5).abs() < 1e-15);
         for smoothness in [
             Smoothness::Half,
             Smoothness::ThreeHalves,

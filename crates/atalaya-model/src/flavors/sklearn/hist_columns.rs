@@ -1,16 +1,15 @@
 //! What histogram boosting does to its columns before the trees see them.
 
 use std::slice;
+use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-use arrow_array::cast::AsArray;
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef};
 
 use super::block::{Block, Matrix, Names, gather};
+use super::categories::Categories;
 use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::onehot::Categories;
-use super::part::{Part, length};
+use super::part::Part;
 use crate::object::View;
 use crate::predictor::PredictError;
 
@@ -123,29 +122,17 @@ impl Column {
     }
 
     fn of_array(&self, array: &ArrayRef, names: &Names) -> Result<Vec<f64>, PredictError> {
-        if let (Some(categories), DataType::Utf8) = (&self.categories, array.data_type()) {
-            let texts = array.as_string::<i32>().iter();
-            let found = texts.map(|text| match text {
-                Some(text) => categories.text(text),
-                None => categories.null(),
-            });
-            return Ok(found.map(|found| Self::code(categories, found)).collect());
-        }
-        let name = names.get(self.source).cloned().into_iter().collect();
-        let matrix = gather(array.len(), slice::from_ref(array), &name)?;
-        let alone = Self {
-            source: 0,
-            categories: None,
+        let name = &names[self.source];
+        let Some(categories) = &self.categories else {
+            let name = Arc::from([Arc::clone(name)]);
+            return Ok(gather(array.len(), slice::from_ref(array), &name)?.values);
         };
-        Ok(match &self.categories {
-            None => alone.of_matrix(&matrix),
-            Some(categories) => {
-                let values = matrix.values.iter();
-                values
-                    .map(|value| Self::code(categories, categories.number(*value)))
-                    .collect()
-            }
-        })
+        let mut codes = Vec::with_capacity(array.len());
+        categories.of_column(array, name, |_, found| {
+            codes.push(Self::code(categories, found));
+            Ok(())
+        })?;
+        Ok(codes)
     }
 }
 
@@ -183,15 +170,7 @@ fn categories(
     if part.flag("_infrequent_enabled", false)? {
         return part.unsupported("with an encoder of infrequent categories");
     }
-    let lists = part.items("categories_")?;
-    if lists.len() != columns {
-        return part.content("attribute `categories_` does not have one list per column");
-    }
-    let read = |list| {
-        compiler.charge(length(list) * 4 * size_of::<(Box<str>, usize)>())?;
-        Categories::read(&part, list)
-    };
-    lists.into_iter().map(read).collect()
+    Categories::read_each(compiler, &part, columns)
 }
 
 /// What x86-64 makes of a double of at least 0 as an unsigned byte: the lowest byte of the 32-bit integer, which is

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_array::{ArrayRef, StringArray};
 use arrow_schema::DataType;
 
 use super::block::{Block, Matrix, Names};
 use super::compiler::Compiler;
+use super::encode::dtype_name;
 use super::error::SklearnError;
+use super::missing::{Missing, indicated};
 use super::numeric::round_to_f32;
 use super::part::Part;
 use super::transform::{Compiled, Transform};
@@ -29,8 +31,7 @@ enum Fill {
 pub(super) struct Impute {
     names: Names,
     fills: Vec<Fill>,
-    /// NaN (or `None`), or the number that stands for a missing value.
-    missing: f64,
+    missing: Missing,
     /// Columns for which a column of 0 and 1 is appended.
     indicator: Vec<usize>,
 }
@@ -42,35 +43,20 @@ impl Impute {
         names: &Names,
     ) -> Result<Compiled, SklearnError> {
         part.check_width(names.len())?;
-        let missing = match part.view.attr("missing_values") {
-            Some(view) if !view.is_none() => match view.as_f64() {
-                Some(number) => number,
-                None => return part.unsupported("with a `missing_values` that is not a number"),
-            },
-            _ => f64::NAN,
-        };
+        let missing = Missing::read(part)?;
         let keep_empty = part.flag("keep_empty_features", false)?;
-        let constant = part.text("strategy")? == "constant";
+        // From 1.8 on a constant does not fill columns without any value.
+        let constant = compiler.version < 8 && part.field("strategy")?.as_str() == Some("constant");
         let statistics = part.field("statistics_")?;
         compiler.charge(super::part::length(statistics) * size_of::<Fill>())?;
-        let fills = fills(part, statistics, keep_empty || constant)?;
+        let mut fills = fills(part, statistics, keep_empty || constant)?;
+        if compiler.version >= 8 && part.view.attr("_fill_dtype").and_then(dtype_name) == Some("f4") {
+            fills.iter_mut().for_each(Fill::round);
+        }
         if fills.len() != names.len() {
             return part.content("attribute `statistics_` does not have one value per column");
         }
-        let indicator = match part.optional("indicator_") {
-            Some(indicator) if part.flag("add_indicator", false)? => {
-                let features = indicator.attr("features_").and_then(View::ints);
-                let features = features.map(|features| {
-                    let position = |f: &i64| usize::try_from(*f).ok().filter(|f| *f < names.len());
-                    features.iter().map(position).collect::<Option<Vec<_>>>()
-                });
-                match features.flatten() {
-                    Some(features) => features,
-                    None => return part.content("attribute `indicator_` does not name columns"),
-                }
-            }
-            _ => Vec::new(),
-        };
+        let indicator = indicated(part, names)?;
         let kept = fills
             .iter()
             .zip(names.iter())
@@ -89,16 +75,8 @@ impl Impute {
         Ok((Box::new(impute), out))
     }
 
-    fn is_missing(&self, value: f64) -> bool {
-        if self.missing.is_nan() {
-            value.is_nan()
-        } else {
-            value == self.missing
-        }
-    }
-
     fn numbers(&self, matrix: Matrix) -> Result<Matrix, PredictError> {
-        matrix.check(&self.names, self.missing.is_nan())?;
+        self.missing.check(&matrix, &self.names)?;
         let kept = self.fills.iter().filter(|fill| !matches!(fill, Fill::Drop)).count();
         let columns = kept + self.indicator.len();
         let mut values = Vec::with_capacity(matrix.rows * columns);
@@ -106,7 +84,7 @@ impl Impute {
             for (position, (value, fill)) in row.iter().zip(&self.fills).enumerate() {
                 match fill {
                     Fill::Drop => {}
-                    _ if !self.is_missing(*value) => values.push(*value),
+                    _ if !self.missing.number(*value) => values.push(*value),
                     Fill::Number(fill) if matrix.single => values.push(round_to_f32(*fill)),
                     Fill::Number(fill) => values.push(*fill),
                     Fill::Text(_) => {
@@ -122,7 +100,7 @@ impl Impute {
             values.extend(
                 self.indicator
                     .iter()
-                    .map(|position| f64::from(u8::from(self.is_missing(row[*position])))),
+                    .map(|position| f64::from(u8::from(self.missing.number(row[*position])))),
             );
         }
         // Appended booleans do not widen float32.
@@ -139,21 +117,14 @@ impl Impute {
             let text = *column.data_type() == DataType::Utf8;
             match fill {
                 Fill::Drop => {}
-                Fill::Text(fill) if text => {
-                    let filled = column
-                        .as_string::<i32>()
-                        .iter()
-                        .map(|value| Some(value.unwrap_or(fill)));
-                    out.push(Arc::new(filled.collect::<StringArray>()));
-                }
-                Fill::Text(_) | Fill::Number(_) if column.null_count() == 0 && text => out.push(Arc::clone(column)),
+                _ if text => out.push(self.texts(column, position)?),
                 Fill::Text(_) | Fill::Number(_) => {
                     let name: Names = Arc::from([Arc::clone(&self.names[position])]);
                     let matrix = super::block::gather(rows, std::slice::from_ref(column), &name)?;
                     let one = Self {
                         names: name,
                         fills: vec![fill.clone()],
-                        missing: self.missing,
+                        missing: self.missing.clone(),
                         indicator: Vec::new(),
                     };
                     out.extend(one.numbers(matrix)?.into_columns());
@@ -161,11 +132,40 @@ impl Impute {
             }
         }
         for position in &self.indicator {
-            let column = &columns[*position];
-            let values = (0..rows).map(|row| f64::from(u8::from(column.is_null(row))));
+            let flags = self.missing.flags(&columns[*position], &self.names[*position])?;
+            let values = flags.into_iter().map(|missing| f64::from(u8::from(missing)));
             out.push(Arc::new(arrow_array::Float64Array::from_iter_values(values)));
         }
         Ok(Block::Columns { rows, columns: out })
+    }
+
+    /// A column of text, filled.
+    fn texts(&self, column: &ArrayRef, position: usize) -> Result<ArrayRef, PredictError> {
+        let flags = self.missing.flags(column, &self.names[position])?;
+        let Fill::Text(fill) = &self.fills[position] else {
+            // A number in a column of text has no place here.
+            return match flags.iter().position(|missing| *missing) {
+                Some(row) => Err(super::block::refuse(
+                    row,
+                    1,
+                    &Arc::from([Arc::clone(&self.names[position])]),
+                    true,
+                )),
+                None => Ok(Arc::clone(column)),
+            };
+        };
+        let texts = column.as_string::<i32>().iter().zip(flags);
+        let filled = texts.map(|(text, missing)| if missing { Some(&**fill) } else { text });
+        Ok(Arc::new(filled.collect::<StringArray>()))
+    }
+}
+
+impl Fill {
+    /// To float32.
+    fn round(&mut self) {
+        if let Self::Number(value) = self {
+            *value = round_to_f32(*value);
+        }
     }
 }
 

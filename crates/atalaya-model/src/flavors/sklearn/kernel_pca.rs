@@ -13,7 +13,7 @@ use crate::predictor::PredictError;
 
 /// A kernel of `sklearn.metrics.pairwise`.
 #[derive(Debug, Clone, Copy)]
-enum Kernel {
+pub(super) enum Kernel {
     Linear,
     Polynomial { gamma: f64, degree: f64, coef0: f64 },
     Gaussian { gamma: f64 },
@@ -35,7 +35,7 @@ struct KernelPca {
 }
 
 impl Kernel {
-    fn read(part: &Part<'_, '_>, columns: usize) -> Result<Self, SklearnError> {
+    pub(super) fn read(part: &Part<'_, '_>, columns: usize) -> Result<Self, SklearnError> {
         let Some(name) = part.field("kernel")?.as_str() else {
             return part.unsupported("with a kernel of its own");
         };
@@ -52,24 +52,25 @@ impl Kernel {
             }
             part.number(name)
         };
+        let or = |name: &str, absent: f64| part.optional(name).map_or(Ok(absent), |_| part.number(name));
         Ok(match name {
             "linear" => Self::Linear,
             "poly" => Self::Polynomial {
                 gamma: gamma()?,
-                degree: part.number("degree")?,
-                coef0: part.number("coef0")?,
+                degree: or("degree", 3.0)?,
+                coef0: or("coef0", 1.0)?,
             },
             "rbf" => Self::Gaussian { gamma: gamma()? },
             "sigmoid" => Self::Sigmoid {
                 gamma: gamma()?,
-                coef0: part.number("coef0")?,
+                coef0: or("coef0", 1.0)?,
             },
             "cosine" => Self::Cosine,
             _ => return part.unsupported("with a kernel that is not known"),
         })
     }
 
-    fn value(self, x: &[f64], y: &[f64]) -> f64 {
+    pub(super) fn value(self, x: &[f64], y: &[f64]) -> f64 {
         let squared = |row: &[f64]| row.iter().fold(0.0, |total, x| total + x * x);
         match self {
             Self::Linear => dot(x, y),

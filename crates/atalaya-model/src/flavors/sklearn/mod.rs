@@ -46,12 +46,20 @@ mod transform;
 mod weights;
 
 // Transformers.
+mod categories;
 mod column_transformer;
 mod discretize;
+mod encode;
 mod factor;
 mod function;
+mod importances;
 mod impute;
+mod iterative;
+mod kept;
+mod kernel_maps;
 mod kernel_pca;
+mod knn_impute;
+mod missing;
 mod normalizer;
 mod onehot;
 mod pointwise;
@@ -59,6 +67,7 @@ mod polynomial;
 mod projection;
 mod scale;
 mod selection;
+mod spline;
 mod text;
 
 // Predictors.
@@ -67,6 +76,7 @@ mod centroid;
 mod cluster;
 mod discriminant;
 mod distance;
+mod gaussian_classifier;
 mod gaussian_process;
 mod linear;
 mod linear_classifier;

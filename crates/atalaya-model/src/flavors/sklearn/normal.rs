@@ -68,7 +68,8 @@ pub(super) fn cdf(x: f64) -> f64 {
     if x > 0.0 { 1.0 - tail } else { tail }
 }
 
-fn erf(x: f64) -> f64 {
+/// `scipy.special.erf`.
+pub(super) fn erf(x: f64) -> f64 {
     if x.abs() > 1.0 {
         return if x < 0.0 { erfc(-x) - 1.0 } else { 1.0 - erfc(x) };
     }

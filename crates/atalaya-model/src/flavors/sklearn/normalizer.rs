@@ -3,7 +3,7 @@
 use super::block::{Block, Names};
 use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::numeric::{round_to_f32, sum};
+use super::numeric::{round_to_f32, squares, sum};
 use super::part::Part;
 use super::transform::{Compiled, Transform};
 use crate::predictor::PredictError;
@@ -100,20 +100,4 @@ fn divide(row: &mut [f64], norm: f64, single: bool) {
             *x = round_to_f32(*x);
         }
     }
-}
-
-/// `numpy.einsum("i,i")` with vectors of two: eight numbers at a time, the last pair first.
-fn squares(row: &[f64]) -> f64 {
-    let mut total = [0.0; 2];
-    let mut add = |pair: &[f64]| {
-        for (total, x) in total.iter_mut().zip(pair) {
-            *total += x * x;
-        }
-    };
-    let (eights, rest) = row.as_chunks::<8>();
-    for eight in eights {
-        eight.chunks_exact(2).rev().for_each(&mut add);
-    }
-    rest.chunks(2).for_each(&mut add);
-    total[0] + total[1]
 }

@@ -38,6 +38,22 @@ pub(super) fn sum(values: &[f64]) -> f64 {
     chunks.remainder().iter().fold(total, |total, value| total + value)
 }
 
+/// The sum of squares of a row that lies side by side in memory, by `numpy.einsum("ij,ij->i")` with vectors of two: eight numbers at a time, the last pair first.
+pub(super) fn squares(row: &[f64]) -> f64 {
+    let mut total = [0.0; 2];
+    let mut add = |pair: &[f64]| {
+        for (total, x) in total.iter_mut().zip(pair) {
+            *total += x * x;
+        }
+    };
+    let (eights, rest) = row.as_chunks::<8>();
+    for eight in eights {
+        eight.chunks_exact(2).rev().for_each(&mut add);
+    }
+    rest.chunks(2).for_each(&mut add);
+    total[0] + total[1]
+}
+
 /// `numpy.argmax`: the first of the largest; a NaN counts as larger than everything.
 pub(super) fn argmax(values: &[f64]) -> usize {
     let mut best = 0;

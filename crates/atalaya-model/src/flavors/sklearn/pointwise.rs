@@ -6,12 +6,15 @@ use super::error::SklearnError;
 use super::isotonic::interpolate;
 use super::numeric::round_to_f32;
 use super::part::Part;
+use super::precision::Precision;
 use super::transform::{Chain, Compiled, Transform};
 use super::ufunc::Ufunc;
 use crate::predictor::PredictError;
 
 /// First minor version whose Yeo-Johnson is SciPy's.
 const SCIPY_YEO_JOHNSON: u32 = 9;
+/// Last minor version for numpy 1, to which a scalar beside float32 is float32.
+const NUMPY_1: u32 = 3;
 /// How near to a bound counts as the bound, in `QuantileTransformer`.
 const BOUND: f64 = 1e-7;
 /// Where `QuantileTransformer` cuts normal numbers.
@@ -25,7 +28,8 @@ enum What {
     Function(Ufunc),
     YeoJohnson {
         lambdas: Vec<f64>,
-        scipy: bool,
+        /// Whether they are float32.
+        single: bool,
     },
     BoxCox(Vec<f64>),
     Quantiles {
@@ -41,6 +45,8 @@ enum What {
 pub(super) struct Pointwise {
     names: Names,
     what: What,
+    /// Minor version of the scikit-learn that fitted it.
+    version: u32,
     /// Whether values are looked at before, and if so whether they may be missing.
     checked: Option<bool>,
 }
@@ -50,23 +56,29 @@ impl Pointwise {
         Box::new(Self {
             names: Names::clone(names),
             what: What::Function(function),
+            version: 0,
             checked: validated.then_some(false),
         })
     }
 
-    fn compiled(names: &Names, what: What, allow_missing: bool) -> Compiled {
+    fn compiled(names: &Names, what: What, version: u32, allow_missing: bool) -> Compiled {
         let step = Self {
             names: Names::clone(names),
             what,
+            version,
             checked: Some(allow_missing),
         };
         (Box::new(step), Names::clone(names))
     }
 
-    pub(super) fn binarizer(_: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Compiled, SklearnError> {
+    pub(super) fn binarizer(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        names: &Names,
+    ) -> Result<Compiled, SklearnError> {
         part.check_width(names.len())?;
         let threshold = part.number("threshold")?;
-        Ok(Self::compiled(names, What::Above(threshold), false))
+        Ok(Self::compiled(names, What::Above(threshold), compiler.version, false))
     }
 
     pub(super) fn power(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Compiled, SklearnError> {
@@ -75,12 +87,12 @@ impl Pointwise {
         let what = match part.text("method")? {
             "yeo-johnson" => What::YeoJohnson {
                 lambdas,
-                scipy: compiler.version >= SCIPY_YEO_JOHNSON,
+                single: part.field("lambdas_")?.as_array().is_some_and(|array| array.is_f32()),
             },
             "box-cox" => What::BoxCox(lambdas),
             _ => return part.content("attribute `method` is not one of its words"),
         };
-        let (step, names) = Self::compiled(names, what, true);
+        let (step, names) = Self::compiled(names, what, compiler.version, true);
         if !part.flag("standardize", true)? {
             return Ok((step, names));
         }
@@ -126,7 +138,7 @@ impl Pointwise {
             mirrored,
             normal,
         };
-        Ok(Self::compiled(names, what, true))
+        Ok(Self::compiled(names, what, compiler.version, true))
     }
 }
 
@@ -147,8 +159,16 @@ impl Transform for Pointwise {
                 matrix.for_each(|_, x| f64::from(u8::from(x > threshold)));
             }
             What::Function(function) => matrix.for_each(|_, x| function(x)),
-            What::YeoJohnson { lambdas, scipy: true } => matrix.for_each(|j, x| yeo_johnson_scipy(x, lambdas[j])),
-            What::YeoJohnson { lambdas, scipy: false } => matrix.for_each(|j, x| yeo_johnson(x, lambdas[j])),
+            What::YeoJohnson { lambdas, single } => {
+                let precision = Precision::of(matrix.single);
+                let scalars = Precision::of(matrix.single && (*single || self.version <= NUMPY_1));
+                let transform = if self.version >= SCIPY_YEO_JOHNSON {
+                    yeo_johnson_scipy
+                } else {
+                    yeo_johnson
+                };
+                matrix.for_each(|j, x| transform(x, lambdas[j], precision, scalars));
+            }
             What::BoxCox(lambdas) => {
                 if let Some(at) = matrix.values.iter().position(|x| *x <= 0.0) {
                     return Err(PredictError::Column {
@@ -156,64 +176,90 @@ impl Transform for Pointwise {
                         expected: "a positive number".to_owned(),
                     });
                 }
-                matrix.for_each(|j, x| box_cox(x, lambdas[j]));
+                let precision = Precision::of(matrix.single && self.version <= NUMPY_1);
+                matrix.for_each(|j, x| box_cox(x, precision.round(lambdas[j])));
             }
             What::Quantiles {
                 quantiles,
                 references,
                 mirrored,
                 normal,
-            } => matrix.for_each(|j, x| {
-                let q = &quantiles[j];
-                let (first, last) = (q[0], q[q.len() - 1]);
-                let (low, high) = if *normal {
-                    (x - BOUND < first, x + BOUND > last)
-                } else {
-                    (x == first, x == last)
-                };
-                let level = if low {
-                    0.0
-                } else if high {
-                    1.0
-                } else if x.is_nan() {
-                    return x;
-                } else {
-                    0.5 * (interpolate(x, q, references) - interpolate(-x, &mirrored.0[j], &mirrored.1))
-                };
-                if *normal { quantile_of_normal(level) } else { level }
-            }),
+            } => {
+                let (sparse, precision) = (matrix.sparse, Precision::of(matrix.single));
+                let bounds = Precision::of(matrix.single && self.version <= NUMPY_1);
+                let near = precision.round(BOUND);
+                matrix.for_each(|j, x| {
+                    // Zeros of sparse columns are not stored.
+                    if x.is_nan() || (sparse && x == 0.0) {
+                        return x;
+                    }
+                    let q = &quantiles[j];
+                    let (first, last) = (bounds.round(q[0]), bounds.round(q[q.len() - 1]));
+                    let (low, high) = if *normal {
+                        (precision.round(x - near) < first, precision.round(x + near) > last)
+                    } else {
+                        (x == first, x == last)
+                    };
+                    let level = if low {
+                        0.0
+                    } else if high {
+                        1.0
+                    } else {
+                        0.5 * (interpolate(x, q, references) - interpolate(-x, &mirrored.0[j], &mirrored.1))
+                    };
+                    let level = precision.round(level);
+                    if *normal {
+                        quantile_of_normal(level, precision)
+                    } else {
+                        level
+                    }
+                });
+            }
         }
         Ok(Block::Numbers(matrix))
     }
 }
 
-/// `PowerTransformer._yeo_johnson_transform`.
-fn yeo_johnson(x: f64, lambda: f64) -> f64 {
+/// `PowerTransformer._yeo_johnson_transform` of a number of a precision; `scalars` is that of what is computed with a
+/// `lambda`.
+fn yeo_johnson(x: f64, lambda: f64, precision: Precision, scalars: Precision) -> f64 {
+    let power = |base: f64, exponent: f64| {
+        let raised = scalars.powf(precision.round(base), exponent);
+        scalars.round(raised - 1.0) / scalars.round(exponent)
+    };
     if x >= 0.0 {
         if lambda.abs() < f64::EPSILON {
-            x.ln_1p()
+            precision.ln_1p(x)
         } else {
-            ((x + 1.0).powf(lambda) - 1.0) / lambda
+            power(x + 1.0, lambda)
         }
     } else if (lambda - 2.0).abs() > f64::EPSILON {
-        -((-x + 1.0).powf(2.0 - lambda) - 1.0) / (2.0 - lambda)
+        -power(-x + 1.0, 2.0 - lambda)
     } else {
-        -(-x).ln_1p()
+        -precision.ln_1p(-x)
     }
 }
 
-/// `scipy.stats.yeojohnson`.
-fn yeo_johnson_scipy(x: f64, lambda: f64) -> f64 {
+/// `scipy.stats.yeojohnson`, as [`yeo_johnson`].
+fn yeo_johnson_scipy(x: f64, lambda: f64, precision: Precision, scalars: Precision) -> f64 {
+    let least = match scalars {
+        Precision::Single => f64::from(f32::EPSILON),
+        Precision::Double => f64::EPSILON,
+    };
+    let power = |x: f64, exponent: f64| {
+        let exponent = scalars.round(exponent);
+        scalars.exp_m1(scalars.round(exponent * precision.ln_1p(x))) / exponent
+    };
     if x >= 0.0 {
-        if lambda.abs() < f64::EPSILON {
-            x.ln_1p()
+        if lambda.abs() < least {
+            precision.ln_1p(x)
         } else {
-            (lambda * x.ln_1p()).exp_m1() / lambda
+            power(x, lambda)
         }
-    } else if (lambda - 2.0).abs() > f64::EPSILON {
-        -((2.0 - lambda) * (-x).ln_1p()).exp_m1() / (2.0 - lambda)
+    } else if (lambda - 2.0).abs() > least {
+        -power(-x, 2.0 - lambda)
     } else {
-        -(-x).ln_1p()
+        -precision.ln_1p(-x)
     }
 }
 
@@ -230,7 +276,7 @@ fn box_cox(x: f64, lambda: f64) -> f64 {
 }
 
 /// `scipy.special.ndtri` (Cephes), cut to [`NORMAL_CLIP`], far inside which its third branch is never needed.
-fn quantile_of_normal(level: f64) -> f64 {
+fn quantile_of_normal(level: f64, precision: Precision) -> f64 {
     const CENTER: f64 = 0.135_335_283_236_612_7;
     const ROOT_TWO_PI: f64 = 2.506_628_274_631_000_7;
     let (low, high) = NORMAL_CLIP;
@@ -252,7 +298,7 @@ fn quantile_of_normal(level: f64) -> f64 {
         let second = z * polynomial(P1[0], z, &P1[1..]) / polynomial(1.0, z, &Q1);
         if upper { first - second } else { second - first }
     };
-    value.clamp(low, high)
+    precision.round(value).clamp(low, high)
 }
 
 const P0: [f64; 5] = [
@@ -268,7 +314,7 @@ const Q0: [f64; 8] = [
     86.360_242_139_089_05,
     -225.462_687_854_119_37,
     200.260_212_380_060_66,
-    -82.037_225_616_833_33,
+    -82.037_225_616_833_34,
     15.905_622_512_621_17,
     -1.183_316_211_213_3,
 ];
@@ -289,7 +335,7 @@ const Q1: [f64; 8] = [
     41.317_203_825_467_2,
     15.042_538_569_290_75,
     2.504_649_462_083_094,
-    -0.142_182_922_854_787_8,
+    -0.142_182_922_854_787_79,
     -0.038_080_640_769_157_83,
     -0.000_933_259_480_895_457_4,
 ];
@@ -302,9 +348,18 @@ mod tests {
     #[test]
     fn levels_come_back() {
         for level in [1e-6, 0.01, 0.13, 0.14, 0.5, 0.7, 0.9, 0.999_9] {
-            assert!((cdf(quantile_of_normal(level)) - level).abs() < 1e-15, "{level}");
+            assert!(
+                (cdf(quantile_of_normal(level, Precision::Double)) - level).abs() < 1e-15,
+                "{level}"
+            );
         }
-        assert_eq!(quantile_of_normal(0.0).to_bits(), NORMAL_CLIP.0.to_bits());
-        assert_eq!(quantile_of_normal(1.0).to_bits(), NORMAL_CLIP.1.to_bits());
+        assert_eq!(
+            quantile_of_normal(0.0, Precision::Double).to_bits(),
+            NORMAL_CLIP.0.to_bits()
+        );
+        assert_eq!(
+            quantile_of_normal(1.0, Precision::Double).to_bits(),
+            NORMAL_CLIP.1.to_bits()
+        );
     }
 }

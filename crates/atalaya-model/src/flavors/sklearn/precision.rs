@@ -57,6 +57,27 @@ impl Precision {
         }
     }
 
+    pub(super) fn ln_1p(self, x: f64) -> f64 {
+        match self {
+            Self::Single => f64::from((x as f32).ln_1p()),
+            Self::Double => x.ln_1p(),
+        }
+    }
+
+    pub(super) fn exp_m1(self, x: f64) -> f64 {
+        match self {
+            Self::Single => f64::from((x as f32).exp_m1()),
+            Self::Double => x.exp_m1(),
+        }
+    }
+
+    pub(super) fn powf(self, x: f64, exponent: f64) -> f64 {
+        match self {
+            Self::Single => f64::from((x as f32).powf(exponent as f32)),
+            Self::Double => x.powf(exponent),
+        }
+    }
+
     pub(super) fn tanh(self, x: f64) -> f64 {
         match self {
             Self::Single => f64::from((x as f32).tanh()),

@@ -78,7 +78,7 @@ impl Scale {
             "MaxAbsScaler" if part.flag("clip", false)? => Some((-1.0, 1.0)),
             _ => None,
         };
-        let round_parameters = compiler.version >= SINGLE_ARITHMETIC;
+        let round_parameters = compiler.version >= SINGLE_ARITHMETIC && part.name == "StandardScaler";
         let scaler = Self {
             names: Names::clone(names),
             center,

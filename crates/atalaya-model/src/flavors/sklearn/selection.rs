@@ -1,78 +1,48 @@
 //! Univariate feature selection and `VarianceThreshold`: the mask is found again from what was learned.
 
-use super::block::{Block, Names};
+use super::block::Names;
 use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::members::check_finite;
+use super::kept::Kept;
 use super::part::Part;
-use super::transform::{Compiled, Transform};
-use crate::predictor::PredictError;
+use super::transform::Compiled;
 
-/// The columns that are kept.
-pub(super) struct Selection {
-    names: Names,
-    positions: Vec<usize>,
-    allow_missing: bool,
-}
-
-impl Selection {
-    pub(super) fn compile(
-        compiler: &mut Compiler,
-        part: &Part<'_, '_>,
-        names: &Names,
-    ) -> Result<Compiled, SklearnError> {
-        let width = names.len();
-        part.check_width(width)?;
-        let variances = part.name == "VarianceThreshold";
-        let (mode, parameter) = match part.name {
-            "VarianceThreshold" => ("variance", "threshold"),
-            "SelectKBest" => ("k_best", "k"),
-            "SelectPercentile" => ("percentile", "percentile"),
-            "SelectFpr" => ("fpr", "alpha"),
-            "SelectFdr" => ("fdr", "alpha"),
-            "SelectFwe" => ("fwe", "alpha"),
-            _ => (part.text("mode")?, "param"),
-        };
-        let mask = match mode {
-            "variance" => {
-                let threshold = part.number(parameter)?;
-                let learned = part.vector(compiler, "variances_", width)?;
-                learned.iter().map(|variance| *variance > threshold).collect()
-            }
-            "k_best" => {
-                let scores = scores(compiler, part, width)?;
-                if part.field(parameter)?.as_str() == Some("all") {
-                    vec![true; width]
-                } else {
-                    best(&scores, part.count(parameter)?)
-                }
-            }
-            "percentile" => percentile(&scores(compiler, part, width)?, part.number(parameter)?),
-            "fpr" | "fdr" | "fwe" => {
-                let alpha = part.number(parameter)?;
-                let learned = part.vector(compiler, "pvalues_", width)?;
-                significant(&learned, alpha, mode)
-            }
-            _ => return part.content("attribute `mode` is not one of its words"),
-        };
-        let positions: Vec<usize> = (0..width).filter(|position| mask[*position]).collect();
-        let out = positions.iter().map(|position| names[*position].clone()).collect();
-        let selection = Self {
-            names: Names::clone(names),
-            positions,
-            allow_missing: variances,
-        };
-        Ok((Box::new(selection), out))
-    }
-}
-
-impl Transform for Selection {
-    fn apply(&self, block: Block) -> Result<Block, PredictError> {
-        if !self.allow_missing {
-            check_finite(&block, &self.names)?;
+/// The columns that a score chose.
+pub(super) fn selection(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Compiled, SklearnError> {
+    let width = names.len();
+    part.check_width(width)?;
+    let (mode, parameter) = match part.name {
+        "VarianceThreshold" => ("variance", "threshold"),
+        "SelectKBest" => ("k_best", "k"),
+        "SelectPercentile" => ("percentile", "percentile"),
+        "SelectFpr" => ("fpr", "alpha"),
+        "SelectFdr" => ("fdr", "alpha"),
+        "SelectFwe" => ("fwe", "alpha"),
+        _ => (part.text("mode")?, "param"),
+    };
+    let mask = match mode {
+        "variance" => {
+            let threshold = part.number(parameter)?;
+            let learned = part.vector(compiler, "variances_", width)?;
+            learned.iter().map(|variance| *variance > threshold).collect()
         }
-        block.select(&self.positions, &self.names)
-    }
+        "k_best" => {
+            let scores = scores(compiler, part, width)?;
+            if part.field(parameter)?.as_str() == Some("all") {
+                vec![true; width]
+            } else {
+                best(&scores, part.count(parameter)?)
+            }
+        }
+        "percentile" => percentile(&scores(compiler, part, width)?, part.number(parameter)?),
+        "fpr" | "fdr" | "fwe" => {
+            let alpha = part.number(parameter)?;
+            let learned = part.vector(compiler, "pvalues_", width)?;
+            significant(&learned, alpha, mode)
+        }
+        _ => return part.content("attribute `mode` is not one of its words"),
+    };
+    Ok(Kept::compiled(names, &mask, part.name == "VarianceThreshold"))
 }
 
 /// The scores; what is missing is worst.

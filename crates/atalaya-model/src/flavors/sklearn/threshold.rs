@@ -132,17 +132,7 @@ fn tuned_positive(part: &Part<'_, '_>, labels: &Labels) -> Result<usize, Sklearn
 
 impl Estimator for Threshold {
     fn methods(&self) -> Vec<Method> {
-        let mut methods = self.member.methods();
-        methods.retain(|method| {
-            let own = [
-                Method::Predict,
-                Method::PredictProba,
-                Method::PredictLogProba,
-                Method::DecisionFunction,
-            ];
-            own.contains(method)
-        });
-        methods
+        self.member.evaluated()
     }
 
     fn classes(&self) -> &[Labels] {

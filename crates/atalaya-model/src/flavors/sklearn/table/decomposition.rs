@@ -1,5 +1,7 @@
-//! `sklearn.decomposition`, `sklearn.random_projection` and `sklearn.cross_decomposition`.
+//! `sklearn.decomposition`, `sklearn.random_projection`, `sklearn.kernel_approximation` and
+//! `sklearn.cross_decomposition`.
 
+use crate::flavors::sklearn::kernel_maps::{nystroem, sampler};
 use crate::flavors::sklearn::pls::{PartialLeastSquares, scores};
 use crate::flavors::sklearn::projection::{Projection, sparse_projection};
 use crate::flavors::sklearn::row::Parity::{Bound, Dot};
@@ -40,6 +42,14 @@ pub(super) static ROWS: &[Row] = &[
         "KernelPCA",
         Bound("1e-10"),
         kernel_pca::compile,
+    ),
+    Row::transformer("sklearn.kernel_approximation", "Nystroem", Bound("1e-10"), nystroem),
+    Row::transformer("sklearn.kernel_approximation", "RBFSampler", Bound("1e-10"), sampler),
+    Row::transformer(
+        "sklearn.neighbors._nca",
+        "NeighborhoodComponentsAnalysis",
+        Dot,
+        Projection::plain,
     ),
     Row::both(
         LEAST_SQUARES,
