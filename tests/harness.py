@@ -67,9 +67,11 @@ def wait_until(condition, deadline_s, what):
 class Server:
     """One `atalaya up` over a home of its own."""
 
-    def __init__(self, home, *flags):
+    def __init__(self, home, *flags, **settings):
         self.home = Path(home)
         self.flags = flags
+        # Variables such as ATALAYA_PYTHON__WORKERS.
+        self.settings = settings
         self.process = None
         self.url = None
         self.log_path = self.home.parent / f"{self.home.name}.log"
@@ -87,7 +89,7 @@ class Server:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 # The tests' webhook receivers listen on loopback, where only an operator may let notifications go.
-                env=environment(ATALAYA_EGRESS_ALLOW='["127.0.0.0/8"]'),
+                env=environment(ATALAYA_EGRESS_ALLOW='["127.0.0.0/8"]', **self.settings),
             )
         wait_until(lambda: self._alive() and address.is_file() and address.read_text().strip(), START_DEADLINE_S, "listen.addr")
         self.url = "http://" + address.read_text().strip()

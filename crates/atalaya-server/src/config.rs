@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use atalaya_worker::environment::BuildOptions;
+use atalaya_worker::{Launcher, Limits, SandboxNeed};
+
 use crate::http::ListenerLimits;
 use crate::notify::EgressRule;
 
@@ -21,8 +24,66 @@ pub struct ServerConfig {
     pub baseline_roots: Vec<PathBuf>,
     /// Destinations of notifications that are not public HTTPS; only the operator lists them, never a request.
     pub egress_allow: Vec<EgressRule>,
+    /// How models that only Python can run are run.
+    pub python: PythonSettings,
     /// Whether monitors and the outbox run by themselves; off only in tests that drive them.
     pub background: bool,
+}
+
+/// Where the Python of a model comes from.
+#[derive(Debug, Clone)]
+pub enum PythonEnvironment {
+    /// Models that are not native are refused.
+    Off,
+    /// One interpreter, with whatever is installed beside it, for every model.
+    Local(PathBuf),
+    /// An environment for what each model names, built once.
+    Build(BuildOptions),
+}
+
+/// How models that only Python can run are run. What is said of one worker holds for each.
+#[derive(Debug, Clone)]
+pub struct PythonSettings {
+    /// Where the interpreter comes from.
+    pub environment: PythonEnvironment,
+    /// What starts a worker; the running program when there is none.
+    pub launcher: Option<Launcher>,
+    /// Workers of a model.
+    pub workers: usize,
+    /// What a worker may use.
+    pub limits: Limits,
+    /// Whether workers may use the network.
+    pub network: bool,
+    /// How much of the sandbox must be there.
+    pub sandbox: SandboxNeed,
+    /// Time of a request from its arrival to its answer.
+    pub request_timeout: Duration,
+    /// Time in which a worker has to load its model.
+    pub load_timeout: Duration,
+    /// A worker that nobody asked for so long is closed; the next request starts one.
+    pub idle_unload: Option<Duration>,
+}
+
+impl Default for PythonSettings {
+    /// No Python; the rest as the workers' own defaults are.
+    fn default() -> Self {
+        let unset = Launcher {
+            program: PathBuf::new(),
+            arguments: Vec::new(),
+        };
+        let defaults = atalaya_worker::Options::new(unset, "", "");
+        Self {
+            environment: PythonEnvironment::Off,
+            launcher: None,
+            workers: defaults.workers,
+            limits: defaults.limits,
+            network: defaults.network,
+            sandbox: defaults.sandbox,
+            request_timeout: defaults.request_timeout,
+            load_timeout: defaults.load_timeout,
+            idle_unload: defaults.idle_unload,
+        }
+    }
 }
 
 /// How prediction logs are kept and emptied.
@@ -60,6 +121,7 @@ impl ServerConfig {
             log: LogSettings::default(),
             baseline_roots: Vec::new(),
             egress_allow: Vec::new(),
+            python: PythonSettings::default(),
             background: true,
         }
     }
@@ -86,6 +148,12 @@ impl ServerConfig {
     #[must_use]
     pub fn wal(&self) -> PathBuf {
         self.home.join("wal")
+    }
+
+    /// What lives as long as a process: folders of running Python models.
+    #[must_use]
+    pub fn run(&self) -> PathBuf {
+        self.home.join("run")
     }
 
     /// Key files, readable by their owner only.

@@ -18,9 +18,9 @@ mod telemetry;
 mod watch;
 
 pub use api::RouteRow;
-pub use app::{ADMIN_TOKEN_FILE, App, ModelError, OpenError, RegisterModel, ReportFiles};
+pub use app::{ADMIN_TOKEN_FILE, App, ModelError, OpenError, RegisterModel, ReportFiles, RunningModel};
 pub use clock::{Clock, HeldClock, SystemClock};
-pub use config::{LogSettings, ServerConfig};
+pub use config::{LogSettings, PythonEnvironment, PythonSettings, ServerConfig};
 pub use http::{Drained, ListenerLimits};
 pub use notify::{Deliveries, EgressRule, EgressRuleError};
 pub use server::{Server, ServerError, route_table};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use atalaya_model::{
-    ColumnSpec, ColumnType, LoadedModel, Manifest, Method, PredictError, Predictions, Predictor, Signature,
+    ColumnSpec, ColumnType, LoadedModel, Manifest, Method, ParamValue, PredictError, Predictions, Predictor, Signature,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -204,6 +204,15 @@ impl Predictor for PythonModel {
         })
     }
 
+    fn predict_with(&self, batch: &RecordBatch, params: &atalaya_model::Params) -> Result<Predictions, PredictError> {
+        let params = params.iter().map(|(name, value)| (name.to_owned(), as_json(value)));
+        let params: Params = params.collect();
+        Ok(Predictions {
+            values: self.score(Method::Predict, &self.columns(batch)?, Some(&params), None)?,
+            probabilities: None,
+        })
+    }
+
     fn methods(&self) -> Vec<Method> {
         self.methods.clone()
     }
@@ -213,6 +222,22 @@ impl Predictor for PythonModel {
             return Err(PredictError::Method { method });
         }
         Ok(self.score(method, &self.columns(batch)?, None, None)?)
+    }
+}
+
+/// A parameter as a request has it; MLflow reads it again by the type that the model declares.
+fn as_json(value: &ParamValue) -> Value {
+    match value {
+        ParamValue::Null => Value::Null,
+        ParamValue::Boolean(value) => Value::from(*value),
+        ParamValue::Long(value) => Value::from(*value),
+        // Infinities and NaN have no JSON; none of them comes out of a request either.
+        ParamValue::Double(value) => Value::from(*value),
+        ParamValue::String(value) => Value::from(value.as_str()),
+        ParamValue::Datetime(micros) => arrow_array::temporal_conversions::timestamp_us_to_datetime(*micros)
+            .map_or(Value::Null, |time| Value::from(time.to_string().replace(' ', "T"))),
+        ParamValue::List(values) => values.iter().map(as_json).collect(),
+        ParamValue::Object(text) => serde_json::from_str(text).unwrap_or(Value::Null),
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use atalaya_model::Method;
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::EnvironmentChoice;
+
 /// Deploy, score and watch machine-learning models.
 #[derive(Debug, Parser)]
 #[command(name = "atalaya", version, propagate_version = true, arg_required_else_help = true)]
@@ -20,6 +22,14 @@ pub(crate) struct HomeArg {
     /// Folder of everything this server keeps
     #[arg(long, env = "ATALAYA_HOME", default_value = "./atalaya-home", value_name = "DIR")]
     pub(crate) home: PathBuf,
+}
+
+/// Where the Python of models comes from.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PythonArg {
+    /// Python of models that cannot run natively; `python.environment` of the configuration when left out
+    #[arg(long = "env", value_name = "ENVIRONMENT", value_enum)]
+    pub(crate) environment: Option<EnvironmentChoice>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,6 +67,8 @@ pub(crate) struct Up {
     /// Listen on other than loopback without TLS
     #[arg(long)]
     pub(crate) insecure_plain_http: bool,
+    #[command(flatten)]
+    pub(crate) python: PythonArg,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -95,6 +107,31 @@ pub(crate) enum Model {
     List(List),
     /// Show what a model holds and how it would run, without running anything of it
     Inspect(Inspect),
+    /// Compare native answers with those of the Python original, to the last bit
+    Check(Check),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Check {
+    /// A model folder, models:/NAME/VERSION or models:/NAME@ALIAS
+    pub(crate) model: String,
+    /// Rows to compare on: Parquet, CSV, Arrow or .npy; the model's own input example when left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Only this method; every method that both have when left out
+    #[arg(long, value_parser = method)]
+    pub(crate) method: Option<Method>,
+    /// Largest difference that passes, as a part of the largest answer; 0 wants every bit. Sums of products of Python's
+    /// libraries end otherwise in their last bits on another machine
+    #[arg(long, default_value_t = 1e-12, value_name = "PART")]
+    pub(crate) tolerance: f64,
+    #[command(flatten)]
+    pub(crate) home: HomeArg,
+    #[command(flatten)]
+    pub(crate) python: PythonArg,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -160,6 +197,8 @@ pub(crate) struct Score {
     pub(crate) mode: Mode,
     #[command(flatten)]
     pub(crate) home: HomeArg,
+    #[command(flatten)]
+    pub(crate) python: PythonArg,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -6,11 +6,17 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use atalaya_server::{App, SystemClock};
 
+use crate::cli::PythonArg;
 use crate::config::Settings;
 
 /// Opens a home for a command that works beside or without a server: no endpoint, no log, no task of its own.
 pub(crate) async fn open_beside(home: &Path) -> anyhow::Result<App> {
-    let settings = Settings::read(home)?;
+    open_beside_with(home, PythonArg { environment: None }).await
+}
+
+/// As [`open_beside`], for a command that runs models.
+pub(crate) async fn open_beside_with(home: &Path, python: PythonArg) -> anyhow::Result<App> {
+    let settings = Settings::read(home)?.with_python(python);
     App::open_beside(settings.server(home)?, Arc::new(SystemClock))
         .await
         .with_context(|| format!("cannot open the home {}", home.display()))

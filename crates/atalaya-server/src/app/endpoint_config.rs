@@ -7,6 +7,7 @@ use atalaya_domain::endpoint::{
 };
 use atalaya_domain::registry::Tags;
 
+use super::endpoints::RunningEntity;
 use super::{App, EndpointChange, EndpointView};
 use crate::api::error::ApiError;
 
@@ -96,6 +97,15 @@ impl EndpointView {
             .filter(|_| self.endpoint.update != ConfigUpdate::NotUpdating)
     }
 
+    fn loading_state(&self, entity: &ServedEntityName) -> EntityState {
+        let newest = self.loading.iter().find(|(name, _)| name == entity);
+        let newest = newest.map_or(String::new(), |(_, line)| format!(": {line}"));
+        EntityState {
+            deployment: Deployment::Creating,
+            message: format!("being loaded{newest}"),
+        }
+    }
+
     /// How an entity of one of its configurations is doing.
     pub(crate) fn entity_state(&self, config: &EndpointConfig, entity: &ServedEntityName) -> EntityState {
         let active = self
@@ -103,23 +113,17 @@ impl EndpointView {
             .active
             .as_ref()
             .is_some_and(|a| a.config_version == config.config_version);
-        if active && self.ready() {
-            return EntityState {
-                deployment: Deployment::Ready,
-                message: String::new(),
-            };
+        if active && let Some(running) = self.running(config, entity) {
+            return running_state(running);
+        }
+        if (active && self.deploying) || (!active && self.updating()) {
+            return self.loading_state(entity);
         }
         if active {
             let message = "could not be loaded when the server started; the server's log has the reason".to_owned();
             return EntityState {
                 deployment: Deployment::Failed,
                 message,
-            };
-        }
-        if self.updating() {
-            return EntityState {
-                deployment: Deployment::Creating,
-                message: "being loaded".to_owned(),
             };
         }
         let reason = self.endpoint.update_message.clone();
@@ -133,6 +137,32 @@ impl EndpointView {
             deployment,
             message: reason,
         }
+    }
+}
+
+/// The state of what runs: a native model is ready, a Python model when a worker of it is.
+fn running_state(running: &RunningEntity) -> EntityState {
+    let Some(health) = &running.health else {
+        return EntityState {
+            deployment: Deployment::Ready,
+            message: String::new(),
+        };
+    };
+    if running.available() {
+        return EntityState {
+            deployment: Deployment::Ready,
+            message: format!("in Python: {}", running.reason),
+        };
+    }
+    let next = health
+        .crash_loop_retry_ms
+        .map_or(String::new(), |wait| format!("; the next start is in {wait} ms"));
+    EntityState {
+        deployment: Deployment::Recovering,
+        message: format!(
+            "no Python worker answers, after {} deaths in a row{next}; its logs have the cause",
+            health.deaths_in_a_row
+        ),
     }
 }
 

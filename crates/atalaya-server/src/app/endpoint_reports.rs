@@ -54,6 +54,9 @@ impl App {
                     ),
                 );
                 line(&mut text, &format!("signature: {}", columns(running.signature())));
+                if let Some(health) = loaded.health() {
+                    workers(&mut text, &health, &loaded.worker_output());
+                }
             }
             None => line(&mut text, "not loaded in this process"),
         }
@@ -71,25 +74,34 @@ impl App {
             &format!("registered at {} by {}", at(version.created_at), version.created_by),
         );
         line(&mut text, &format!("files {}", version.artifact_digest));
-        match self.load_version(&version).await {
-            Ok(model) => {
-                let (manifest, reason) = (&model.manifest, &model.reason);
-                let trained = manifest
-                    .sklearn_version()
-                    .map_or(String::new(), |v| format!(", scikit-learn {v}"));
-                let logged = manifest.mlflow_version.as_deref().unwrap_or("unknown");
-                line(&mut text, &format!("saved with MLflow {logged}{trained}"));
-                line(
-                    &mut text,
-                    &format!("executor `{}`, flavor `{}`: {reason}", model.executor, model.flavor),
-                );
-            }
-            Err(error) => line(
-                &mut text,
-                &format!("cannot be loaded: {}", crate::api::error::chain(&error)),
-            ),
+        match self.build_log(&entity.model, entity.version) {
+            Some(log) => text.push_str(&log.text()),
+            None => line(&mut text, "not loaded in this process"),
         }
         Ok(text)
+    }
+}
+
+/// How Python workers are, and the last that each printed.
+fn workers(text: &mut String, health: &atalaya_worker::Health, output: &[String]) {
+    let sandbox = health
+        .sandbox
+        .as_ref()
+        .map_or("unknown".to_owned(), ToString::to_string);
+    line(
+        text,
+        &format!(
+            "{} of {} Python workers answer, {} MiB resident, {} requests wait, {} in work; sandbox {sandbox}",
+            health.available,
+            health.workers,
+            health.resident_bytes >> 20,
+            health.queued,
+            health.in_flight
+        ),
+    );
+    for (number, printed) in output.iter().enumerate().filter(|(_, printed)| !printed.is_empty()) {
+        line(text, &format!("--- printed by worker {number}"));
+        line(text, printed.trim_end());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Serving endpoints: create, update, delete; and the executor of the domain's plan.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use atalaya_domain::endpoint::{
     Action, ConfigUpdate, Endpoint, EndpointConfig, LogPolicy, Observed, ServedEntity, Traffic, plan,
@@ -12,6 +13,9 @@ use atalaya_store::{NewEndpoint, StoreError};
 use super::{App, OpenError};
 use crate::api::error::{ApiError, ErrorCode, chain};
 use crate::serving::{EndpointSlot, LoadedEntity, Snapshot, flush_all};
+
+/// How long a change waits for its deployment; native models take milliseconds to seconds.
+const DEPLOY_WAIT: Duration = Duration::from_secs(10);
 
 /// A configuration that a caller asks for, checked in its parts.
 #[derive(Debug, Clone)]
@@ -27,6 +31,33 @@ pub(crate) struct EndpointView {
     pub(crate) endpoint: Endpoint,
     /// `config_version` that answers requests in this process.
     pub(crate) published: Option<u64>,
+    /// Whether a deployment is under way in this process.
+    pub(crate) deploying: bool,
+    /// What runs here.
+    pub(crate) running: Vec<RunningEntity>,
+    /// Served entities that are being loaded, and the newest line of their build logs.
+    pub(crate) loading: Vec<(ServedEntityName, String)>,
+}
+
+/// A served entity as it runs in this process.
+#[derive(Debug, Clone)]
+pub(crate) struct RunningEntity {
+    pub(crate) name: String,
+    /// Share of the traffic in percent.
+    pub(crate) percentage: u8,
+    /// `native` or `python`.
+    pub(crate) executor: &'static str,
+    /// Why, for people.
+    pub(crate) reason: String,
+    /// Of Python workers.
+    pub(crate) health: Option<atalaya_worker::Health>,
+}
+
+impl RunningEntity {
+    /// Whether something can answer a request now.
+    pub(crate) fn available(&self) -> bool {
+        self.health.as_ref().is_none_or(|health| health.available > 0)
+    }
 }
 
 impl App {
@@ -38,7 +69,7 @@ impl App {
         tags: Tags,
         user: &str,
     ) -> Result<EndpointView, ApiError> {
-        let _one_at_a_time = self.0.changes.lock().await;
+        let one_at_a_time = self.0.changes.lock().await;
         self.known_versions(&change).await?;
         let config = configuration(1, change)?;
         let new = NewEndpoint {
@@ -55,7 +86,8 @@ impl App {
                 return Err(ApiError::internal(&error));
             }
         }
-        self.reconcile(&name).await;
+        drop(one_at_a_time);
+        self.deploy(vec![name.clone()]).await;
         self.endpoint(&name).await
     }
 
@@ -77,11 +109,33 @@ impl App {
     }
 
     fn view(&self, endpoint: Endpoint) -> EndpointView {
-        let published = self
-            .endpoints()
-            .slot(endpoint.name.as_str())
-            .and_then(|slot| slot.published());
-        EndpointView { endpoint, published }
+        let slot = self.endpoints().slot(endpoint.name.as_str());
+        let snapshot = slot.as_ref().and_then(|slot| slot.snapshot().clone());
+        let running = snapshot.iter().flat_map(|snapshot| {
+            let routes = snapshot.config.traffic.routes();
+            snapshot.entities.iter().map(|entity| RunningEntity {
+                name: entity.name.clone(),
+                percentage: routes
+                    .iter()
+                    .find(|route| route.entity.as_str() == entity.name)
+                    .map_or(0, |route| route.percentage),
+                executor: entity.loaded.executor,
+                reason: entity.loaded.reason.clone(),
+                health: entity.loaded.health(),
+            })
+        });
+        let pending = endpoint.pending.iter().chain(&endpoint.active);
+        let loading = pending.flat_map(|config| &config.entities).filter_map(|entity| {
+            let newest = self.build_log(&entity.model, entity.version)?.last()?;
+            Some((entity.name.clone(), newest))
+        });
+        EndpointView {
+            loading: loading.collect(),
+            running: running.collect(),
+            published: snapshot.as_ref().map(|snapshot| snapshot.config.config_version),
+            deploying: slot.is_some_and(|slot| slot.deploying.try_lock().is_err()),
+            endpoint,
+        }
     }
 
     /// Replaces the configuration; the old one serves until the new one is loaded.
@@ -90,7 +144,7 @@ impl App {
         name: &EndpointName,
         change: EndpointChange,
     ) -> Result<EndpointView, ApiError> {
-        let _one_at_a_time = self.0.changes.lock().await;
+        let one_at_a_time = self.0.changes.lock().await;
         let current = self.store().endpoint(name).await?;
         self.known_versions(&change).await?;
         let newest = current
@@ -102,7 +156,8 @@ impl App {
             .unwrap_or(0);
         let config = configuration(newest + 1, change)?;
         self.store().set_pending(name, &config, self.now()).await?;
-        self.reconcile(name).await;
+        drop(one_at_a_time);
+        self.deploy(vec![name.clone()]).await;
         self.endpoint(name).await
     }
 
@@ -166,16 +221,46 @@ impl App {
         Ok(())
     }
 
+    /// Carries out the plans of endpoints, and waits for it a while: what takes longer, because a Python environment is
+    /// built, goes on by itself.
+    pub(crate) async fn deploy(&self, names: Vec<EndpointName>) {
+        let deployments = names.into_iter().map(|name| {
+            let (app, stop) = (self.clone(), self.stopping());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = app.reconcile(&name) => {}
+                    () = stop.cancelled() => {}
+                }
+            })
+        });
+        let all = futures::future::join_all(deployments.collect::<Vec<_>>());
+        match tokio::time::timeout(DEPLOY_WAIT, all).await {
+            Ok(ended) => {
+                for error in ended.into_iter().filter_map(Result::err) {
+                    tracing::error!(%error, "a deployment ended unexpectedly");
+                }
+            }
+            Err(_) => tracing::info!("deployments take longer and go on in the background"),
+        }
+    }
+
     /// Carries out the plan for one endpoint until there is nothing left to do. Never fails: what goes wrong becomes
     /// the endpoint's state.
-    pub(crate) async fn reconcile(&self, name: &EndpointName) {
+    async fn reconcile(&self, name: &EndpointName) {
         let Some(slot) = self.endpoints().slot(name.as_str()) else {
             return;
         };
+        let _one_at_a_time = slot.deploying.lock().await;
         let mut pending = Pending::default();
         loop {
+            // Deleted meanwhile, and perhaps made anew: the new one has a deployment of its own.
+            let current = self.endpoints().slot(name.as_str());
+            if !current.is_some_and(|current| Arc::ptr_eq(&current, &slot)) {
+                return;
+            }
             let endpoint = match self.store().endpoint(name).await {
                 Ok(endpoint) => endpoint,
+                Err(StoreError::NotFound { .. }) => return,
                 Err(error) => {
                     tracing::error!(endpoint = %name, error = %chain(&error), "cannot read the endpoint to deploy it");
                     return;
@@ -192,6 +277,9 @@ impl App {
             }
             for action in actions {
                 if let Err(error) = self.act(&slot, &endpoint, action, &mut pending).await {
+                    if matches!(error, StoreError::NotFound { .. }) {
+                        return;
+                    }
                     tracing::error!(endpoint = %name, error = %chain(&error), "cannot store the endpoint's state");
                     return;
                 }
@@ -294,9 +382,17 @@ fn configuration(version: u64, change: EndpointChange) -> Result<EndpointConfig,
 }
 
 impl EndpointView {
-    /// Whether any configuration answers requests.
+    /// Whether every entity that requests are sent to can answer them.
     pub(crate) fn ready(&self) -> bool {
-        self.published.is_some()
+        let mut routed = self.running.iter().filter(|entity| entity.percentage > 0);
+        self.published.is_some() && routed.all(RunningEntity::available)
+    }
+
+    /// How an entity of the configuration that serves runs here.
+    pub(crate) fn running(&self, config: &EndpointConfig, entity: &ServedEntityName) -> Option<&RunningEntity> {
+        let serves = self.published == Some(config.config_version);
+        let mut running = self.running.iter();
+        running.find(|one| serves && one.name == entity.as_str())
     }
 
     /// Whether an update is under way.

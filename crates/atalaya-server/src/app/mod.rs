@@ -32,7 +32,7 @@ pub(crate) use artifacts::proxy_uri;
 pub(crate) use auth::Caller;
 pub(crate) use endpoint_config::{ConfigRequest, EndpointRequest, LogChange};
 pub(crate) use endpoints::{EndpointChange, EndpointView};
-pub use models::{ModelError, RegisterModel};
+pub use models::{ModelError, RegisterModel, RunningModel};
 pub use monitors::ReportFiles;
 pub(crate) use monitors::{MonitorRequest, MonitorView};
 pub use open::{ADMIN_TOKEN_FILE, OpenError};
@@ -171,6 +171,7 @@ impl App {
     /// The metrics page: counters and the state of each log.
     pub(crate) fn render_metrics(&self) -> String {
         let mut text = self.0.metrics.render();
+        self.0.models.counters.render(&mut text);
         for slot in self.0.endpoints.all() {
             slot.render_log_metrics(&mut text);
         }

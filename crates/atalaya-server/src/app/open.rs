@@ -87,11 +87,14 @@ impl App {
         app.0.home_lock.set(lock).ok();
         app.lake().probe().await?;
         app.bootstrap_token().await?;
-        for endpoint in app.store().endpoints().await? {
+        models::remove_left_over(&app.config().run());
+        let endpoints = app.store().endpoints().await?;
+        for endpoint in &endpoints {
             let slot = app.open_slot(endpoint.name.as_str())?;
             app.endpoints().insert(slot);
-            app.reconcile(&endpoint.name).await;
         }
+        app.deploy(endpoints.into_iter().map(|endpoint| endpoint.name).collect())
+            .await;
         if background {
             crate::tasks::start(&app);
         }

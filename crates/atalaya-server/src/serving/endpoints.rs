@@ -15,6 +15,8 @@ pub(crate) struct EndpointSlot {
     pub(crate) log: Arc<Log>,
     /// Held by the one flush that may be under way.
     pub(crate) flushing: tokio::sync::Mutex<()>,
+    /// Held by the one deployment that may be under way.
+    pub(crate) deploying: tokio::sync::Mutex<()>,
     snapshot: ArcSwapOption<Snapshot>,
 }
 
@@ -24,6 +26,7 @@ impl EndpointSlot {
             name,
             log: Arc::new(log),
             flushing: tokio::sync::Mutex::default(),
+            deploying: tokio::sync::Mutex::default(),
             snapshot: ArcSwapOption::empty(),
         }
     }

@@ -85,7 +85,7 @@ pub(crate) async fn invoke(app: &App, call: Invocation<'_>) -> Reply {
         return ApiError::unavailable("the served entity has too many requests in work", 1).into_answer();
     };
     let content = content_of(call.headers);
-    let answer = if call.body.len() <= INLINE_BODY_MAX {
+    let answer = if call.body.len() <= INLINE_BODY_MAX && !entity.loaded.waits() {
         // A panic must end the request, not the connection with the other requests on it.
         catch_unwind(AssertUnwindSafe(|| score(entity, content, &call.body))).unwrap_or_else(|_| panicked())
     } else {

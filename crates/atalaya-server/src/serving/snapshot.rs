@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use atalaya_domain::endpoint::{EndpointConfig, Traffic};
-use atalaya_model::{LoadedModel, Signature};
+use atalaya_model::Signature;
 use http::HeaderValue;
 
+use crate::app::RunningModel;
 use crate::metrics::EntityMetrics;
 
 /// Requests that may wait for one place of an entity's concurrency; more are refused.
@@ -17,7 +18,7 @@ pub(crate) struct LoadedEntity {
     pub(crate) name: String,
     pub(crate) model: String,
     pub(crate) version: u32,
-    pub(crate) loaded: Arc<LoadedModel>,
+    pub(crate) loaded: Arc<RunningModel>,
     /// The name as the `served-model-name` header has it.
     pub(crate) header: HeaderValue,
     pub(crate) metrics: EntityMetrics,
@@ -28,7 +29,7 @@ pub(crate) struct LoadedEntity {
 impl LoadedEntity {
     pub(crate) fn new(
         entity: &atalaya_domain::endpoint::ServedEntity,
-        loaded: Arc<LoadedModel>,
+        loaded: Arc<RunningModel>,
         metrics: EntityMetrics,
     ) -> Self {
         let name = entity.name.as_str();

@@ -11,8 +11,12 @@ mod token;
 mod up;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::cli::{Cli, Command};
+
+/// How long blocking work may take to end after the command has.
+const END_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs a command to its end.
 ///
@@ -20,7 +24,7 @@ use crate::cli::{Cli, Command};
 /// Whatever made the command fail; printed once, by `main`.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         match cli.command {
             Command::Up(up) => up::run(up).await,
             Command::Demo(demo) => demo::run(demo).await,
@@ -32,5 +36,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Routes(routes) => routes::run(&routes),
             Command::Config(config) => config::run(&config),
         }
-    })
+    });
+    // A Python environment that is still being built must not keep the program from ending.
+    runtime.shutdown_timeout(END_WAIT);
+    code
 }

@@ -19,7 +19,7 @@ use crate::output::say;
 pub(crate) async fn run(up: Up) -> anyhow::Result<ExitCode> {
     log_as_json(&log_filter());
     let home = &up.home.home;
-    let mut settings = Settings::read(home)?;
+    let mut settings = Settings::read(home)?.with_python(up.python);
     if let Some(listen) = up.listen {
         settings.listen = listen;
     }

@@ -105,6 +105,11 @@ struct ServedWire {
     creator: String,
     creation_timestamp: i64,
     state: DeploymentWire,
+    /// Atalaya's own: `native` or `python`, and why; absent while nothing runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executor: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executor_reason: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -197,6 +202,7 @@ impl ConfigWire {
 impl ServedWire {
     fn new(view: &EndpointView, config: &EndpointConfig, entity: &ServedEntity, spelling: Spelling) -> Self {
         let state = view.entity_state(config, &entity.name);
+        let running = view.running(config, &entity.name);
         let (model, version) = (entity.model.as_str().to_owned(), entity.version.to_string());
         let mut wire = Self {
             name: entity.name.as_str().to_owned(),
@@ -214,6 +220,8 @@ impl ServedWire {
                 deployment: state.deployment.as_str(),
                 deployment_state_message: state.message,
             },
+            executor: running.map(|running| running.executor),
+            executor_reason: running.map(|running| running.reason.clone()),
         };
         match spelling {
             Spelling::Entity => (wire.entity_name, wire.entity_version) = (Some(model), Some(version)),

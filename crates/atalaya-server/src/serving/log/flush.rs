@@ -13,7 +13,7 @@ use atalaya_lake::tables::inference::{LABEL_DATE, REQUEST_DATE, labels_table, pa
 use atalaya_lake::{AppTxn, Append, Appended, Journal, LakeError};
 use atalaya_log::{FlushBatch, Log, LogError};
 
-use super::tabulate::{Done, Models, tabulate, versions_in};
+use super::tabulate::{Done, Signatures, tabulate, versions_in};
 use crate::app::App;
 use crate::serving::EndpointSlot;
 
@@ -83,9 +83,9 @@ async fn flush_batch(app: &App, slot: &EndpointSlot, batch: &Arc<FlushBatch>) ->
         rows: last[1],
         labels: last[2],
     };
-    let models = models_of(app, batch).await;
+    let signatures = signatures_of(app, batch).await;
     let work = Arc::clone(batch);
-    let tabulated = tokio::task::spawn_blocking(move || tabulate(&work, &models, done));
+    let tabulated = tokio::task::spawn_blocking(move || tabulate(&work, &signatures, done));
     let tabulated = tabulated.await.map_err(|_| FlushError::Ended)??;
     app.metrics()
         .counters
@@ -140,19 +140,19 @@ async fn append(
     Ok(())
 }
 
-async fn models_of(app: &App, batch: &FlushBatch) -> Models {
-    let mut models = Models::new();
+async fn signatures_of(app: &App, batch: &FlushBatch) -> Signatures {
+    let mut signatures = Signatures::new();
     for (name, version) in versions_in(batch) {
-        let loaded = match app.load_model(&name, version).await {
-            Ok(loaded) => Some(loaded),
+        let found = match app.version_signature(&name, version).await {
+            Ok(signature) => Some(signature),
             Err(error) => {
-                tracing::warn!(model = %name, version, %error, "model of logged requests cannot be loaded");
+                tracing::warn!(model = %name, version, %error, "columns of logged requests cannot be told");
                 None
             }
         };
-        models.insert((name.as_str().to_owned(), version), loaded);
+        signatures.insert((name.as_str().to_owned(), version), found);
     }
-    models
+    signatures
 }
 
 /// Names of data files, written to the log's journal before the files exist: `table|name`.

@@ -1,7 +1,6 @@
 //! From log records to the rows of the three tables.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use atalaya_domain::ModelName;
@@ -9,7 +8,7 @@ use atalaya_lake::LakeError;
 use atalaya_lake::tables::inference::{LabelRow, PayloadRow, RequestRows, labels_batch, payload_batch, rows_batches};
 use atalaya_log::FlushBatch;
 use atalaya_model::payload::{self, ContentType};
-use atalaya_model::{LoadedModel, Predictions};
+use atalaya_model::{Predictions, Signature};
 
 use super::labels::LabelsRecord;
 use super::outcome;
@@ -21,8 +20,8 @@ use crate::serving::request_id;
 /// Longest request or response text in the payload table; Databricks' tables keep no longer ones either.
 const PAYLOAD_TEXT_MAX: usize = 1 << 20;
 
-/// The models by which requests are read again, by name and version; `None` where it can no longer be loaded.
-pub(crate) type Models = HashMap<(String, u32), Option<Arc<LoadedModel>>>;
+/// The columns by which requests are read again, by model and version; `None` where they can no longer be told.
+pub(crate) type Signatures = HashMap<(String, u32), Option<Signature>>;
 
 /// The batches of one flush and what could not be tabulated.
 #[derive(Debug, Default)]
@@ -64,7 +63,7 @@ pub(crate) fn versions_in(batch: &FlushBatch) -> Vec<(ModelName, u32)> {
 }
 
 /// Turns the records of one flush into table batches. Pure and slow: belongs on a blocking thread.
-pub(crate) fn tabulate(batch: &FlushBatch, models: &Models, done: Done) -> Result<Tabulated, LakeError> {
+pub(crate) fn tabulate(batch: &FlushBatch, signatures: &Signatures, done: Done) -> Result<Tabulated, LakeError> {
     let mut out = Tabulated::default();
     let mut predictions = Vec::new();
     let mut labels = Vec::new();
@@ -96,7 +95,7 @@ pub(crate) fn tabulate(batch: &FlushBatch, models: &Models, done: Done) -> Resul
         .iter()
         .filter(|(seq, p)| is_new_rows(seq) && p.status == 200)
         .filter_map(|(_, p)| {
-            let typed = typed(p, models);
+            let typed = typed(p, signatures);
             out.untyped += u64::from(typed.is_none());
             typed
         })
@@ -182,14 +181,16 @@ struct Typed<'a> {
     predictions: Predictions,
 }
 
-fn typed<'a>(record: &'a PredictionRecord<'a>, models: &Models) -> Option<Typed<'a>> {
-    let model = models.get(&(record.model.to_owned(), record.model_version))?.as_ref()?;
+fn typed<'a>(record: &'a PredictionRecord<'a>, signatures: &Signatures) -> Option<Typed<'a>> {
+    let columns = signatures
+        .get(&(record.model.to_owned(), record.model_version))?
+        .as_ref()?;
     let content = match record.content {
         Content::Json => ContentType::Json,
         Content::Csv => ContentType::Csv,
         Content::Unknown => return None,
     };
-    let features = payload::decode(content, record.request, model.signature()).ok()?.batch;
+    let features = payload::decode(content, record.request, columns).ok()?.batch;
     let predictions = outcome::read(record.outcome)?;
     Some(Typed {
         record,

@@ -50,7 +50,8 @@ pub(super) async fn files_of(model: &str, home: &Path) -> anyhow::Result<ModelFi
     Ok(files?)
 }
 
-fn word(verdict: Verdict) -> &'static str {
+/// The executor that a verdict means.
+pub(super) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Native => "native",
         Verdict::Python => "python",

@@ -1,5 +1,6 @@
 //! `atalaya model`: registering model folders, listing what is registered, looking into a model.
 
+mod check;
 mod inspect;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub(crate) async fn run(model: Model) -> anyhow::Result<ExitCode> {
         Model::Register(register) => register_folder(register).await,
         Model::List(list) => list_models(list).await,
         Model::Inspect(args) => inspect::run(args).await,
+        Model::Check(args) => check::run(args).await,
     }
 }
 
@@ -40,19 +42,20 @@ async fn register_folder(register: Register) -> anyhow::Result<ExitCode> {
         run_id: String::new(),
         user: user(),
     };
+    let found = atalaya_model::inspect(&request.files)?;
     let version = app.register_model(request).await?;
-    let loaded = app.load_version(&version).await?;
+    let executor = inspect::word(found.verdict);
     if register.json {
         json(&serde_json::json!({
             "name": version.name.as_str(),
             "version": version.version,
-            "executor": loaded.executor,
-            "reason": loaded.reason,
+            "executor": executor,
+            "reason": found.reason,
         }))?;
     } else {
         say(&format!(
             "registered {} version {} ({}: {})",
-            version.name, version.version, loaded.executor, loaded.reason
+            version.name, version.version, executor, found.reason
         ))?;
     }
     app.close().await;

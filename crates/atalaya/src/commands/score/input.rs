@@ -14,7 +14,7 @@ use atalaya_model::object::{Array, Scalar, read_npy};
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 
 /// Batches in the order of the rows.
-pub(super) type Batches = BoxStream<'static, anyhow::Result<RecordBatch>>;
+pub(crate) type Batches = BoxStream<'static, anyhow::Result<RecordBatch>>;
 
 /// Largest `.npy` file: it is read as a whole.
 const NPY_BYTES_MAX: u64 = 4 << 30;
@@ -22,7 +22,7 @@ const ARROW_FILE_MAGIC: &[u8; 6] = b"ARROW1";
 const NPY_MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// Opens `path`; how many rows it has, when that is known before they are read.
-pub(super) async fn open(path: &Path, signature: &Signature) -> anyhow::Result<(Option<u64>, Batches)> {
+pub(crate) async fn open(path: &Path, signature: &Signature) -> anyhow::Result<(Option<u64>, Batches)> {
     let named = |kind: &str| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(kind));
     let cannot = || format!("cannot read {}", path.display());
     if named("npy") {

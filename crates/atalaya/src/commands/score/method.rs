@@ -12,13 +12,14 @@ use anyhow::Context as _;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use arrow::ipc::writer::FileWriter;
-use atalaya_model::{LoadedModel, Method};
+use atalaya_model::{LoadError, Method};
+use atalaya_server::RunningModel;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::input;
 use crate::cli::Score;
 use crate::commands::model::read_model_folder;
-use crate::home::open_beside;
+use crate::home::open_beside_with;
 use crate::output::{json, progress, say};
 
 /// Rows that one thread scores at a time.
@@ -90,17 +91,26 @@ pub(super) async fn run(score: Score) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn load(score: &Score) -> anyhow::Result<Arc<LoadedModel>> {
+async fn load(score: &Score) -> anyhow::Result<Arc<RunningModel>> {
     let folder = Path::new(&score.model);
     if folder.is_dir() {
         let files = read_model_folder(folder)?;
-        return Ok(Arc::new(atalaya_model::load(&files)?));
+        match atalaya_model::load(&files) {
+            Ok(model) => return Ok(Arc::new(model.into())),
+            // Python may run it, which needs a home for its environment.
+            Err(LoadError::NoFlavor { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let app = open_beside_with(&score.home.home, score.python).await?;
+        let model = app.load_files(files, score.model.clone()).await;
+        app.close().await;
+        return Ok(model?);
     }
     let uri = score
         .model
         .parse()
         .context("--model: expected models:/NAME/VERSION, models:/NAME@ALIAS, or a folder with an MLmodel file")?;
-    let app = open_beside(&score.home.home).await?;
+    let app = open_beside_with(&score.home.home, score.python).await?;
     let version = app.resolve_model(&uri).await?;
     let model = app.load_version(&version).await?;
     app.close().await;
@@ -114,7 +124,7 @@ fn chunks(batch: &RecordBatch) -> Vec<RecordBatch> {
         .collect()
 }
 
-fn answer(model: &LoadedModel, method: Method, batch: &RecordBatch) -> anyhow::Result<ArrayRef> {
+fn answer(model: &RunningModel, method: Method, batch: &RecordBatch) -> anyhow::Result<ArrayRef> {
     let batch = model.signature().enforce(batch)?;
     Ok(model.predictor.call(method, &batch)?)
 }

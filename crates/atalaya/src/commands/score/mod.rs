@@ -1,7 +1,7 @@
 //! `atalaya score`: a table in, the same table with predictions out, recorded as a tracking run; or one method's answers
 //! into an Arrow file, with or without a registry.
 
-mod input;
+pub(crate) mod input;
 mod method;
 
 use std::path::Path;
@@ -12,14 +12,13 @@ use anyhow::Context as _;
 use atalaya_domain::registry::{ModelUri, ModelVersion, Tags};
 use atalaya_domain::tracking::{Metric, RunStatus};
 use atalaya_lake::score::{Added, Mode as SinkMode, ScoreSummary, Sink, SinkOptions, Source, run as score_table};
-use atalaya_model::LoadedModel;
-use atalaya_server::App;
+use atalaya_server::{App, RunningModel};
 use atalaya_store::{LogBatch, NewRun, RunUpdate};
 use serde::Serialize;
 
 use crate::cli::{Mode, Score};
 use crate::config::user;
-use crate::home::open_beside;
+use crate::home::open_beside_with;
 use crate::output::{json, progress, say};
 
 /// What a run came to, as printed and recorded.
@@ -42,7 +41,7 @@ pub(crate) async fn run(score: Score) -> anyhow::Result<ExitCode> {
         return method::run(score).await;
     }
     let uri: ModelUri = score.model.parse().context("--model")?;
-    let app = open_beside(&score.home.home).await?;
+    let app = open_beside_with(&score.home.home, score.python).await?;
     let version = app.resolve_model(&uri).await?;
     let options = SinkOptions {
         mode: match score.mode {
@@ -125,7 +124,7 @@ fn rate(summary: &ScoreSummary) -> f64 {
 
 async fn drive(
     app: &App,
-    model: &Arc<LoadedModel>,
+    model: &Arc<RunningModel>,
     version: &ModelVersion,
     input: &Path,
     output: &Path,

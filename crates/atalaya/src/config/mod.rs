@@ -1,5 +1,7 @@
 //! Configuration: defaults < `HOME/atalaya.toml` < `ATALAYA_*` environment < flags. Unknown keys are errors.
 
+mod python;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +11,9 @@ use atalaya_server::{EgressRule, LogSettings, ServerConfig};
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+
+use crate::cli::PythonArg;
+pub(crate) use python::{EnvironmentChoice, PythonTable};
 
 /// Name of the file in the home.
 pub(crate) const CONFIG_FILE: &str = "atalaya.toml";
@@ -27,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) egress_allow: Vec<String>,
     pub(crate) log: LogTable,
     pub(crate) listener: ListenerTable,
+    pub(crate) python: PythonTable,
 }
 
 /// `[log]`: prediction logs.
@@ -69,6 +75,7 @@ impl Default for Settings {
                 request_head_seconds: server.limits.request_head.as_secs(),
                 drain_seconds: server.limits.drain.as_secs(),
             },
+            python: PythonTable::default(),
         }
     }
 }
@@ -94,6 +101,13 @@ impl Settings {
             .with_context(|| format!("configuration of {}", home.display()))?;
         settings.check()?;
         Ok(settings)
+    }
+
+    /// With what the command line says of Python.
+    #[must_use]
+    pub(crate) fn with_python(mut self, said: PythonArg) -> Self {
+        self.python.environment = said.environment.unwrap_or(self.python.environment);
+        self
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -122,6 +136,7 @@ impl Settings {
             self.listener.max_connections >= 1,
             "`listener.max_connections` must be at least 1"
         );
+        self.python.check()?;
         Ok(())
     }
 
@@ -149,6 +164,7 @@ impl Settings {
         config.limits.first_byte = Duration::from_secs(self.listener.first_byte_seconds);
         config.limits.request_head = Duration::from_secs(self.listener.request_head_seconds);
         config.limits.drain = Duration::from_secs(self.listener.drain_seconds);
+        config.python = self.python.settings(home);
         Ok(config)
     }
 }
