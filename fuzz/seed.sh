@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh lightgbm|manifest|onnx|payload|pickle|skops|xgboost
+# Fills fuzz/corpus/<target> with the repository's fixtures. Usage: fuzz/seed.sh compiled|lightgbm|manifest|onnx|payload|pickle|skops|xgboost
 set -eu
 cd "$(dirname "$0")/.."
 target="$1"
@@ -8,12 +8,21 @@ case "$target" in
     skops) pattern='*.skops' ;;
     onnx) pattern='*.onnx' ;;
     lightgbm) pattern='model.lgb lgb_*.txt' ;;
+    compiled) pattern='' ;;
     manifest) pattern='MLmodel' ;;
     payload) pattern='' ;;
     xgboost) pattern='model.ubj model.json ubj_*.ubj xgb_*.json' ;;
     *) echo "unknown target: $target" >&2; exit 2 ;;
 esac
 mkdir -p "fuzz/corpus/$target"
+if [ "$target" = compiled ]; then
+    for folder in sk13_gb_clf_bin/model_cloudpickle sk13_hgb_reg_categorical/model_cloudpickle sk13_sk_pipeline_xgb/model_cloudpickle \
+        sk19_iforest_subfeatures/model_cloudpickle sk19_lgb_categorical/model_cloudpickle sk19_rf_reg/model_cloudpickle; do
+        cargo run --quiet -p atalaya-model --example compiled_form "fixtures/models/$folder" key \
+            >"fuzz/corpus/compiled/$(echo "$folder" | tr / _)"
+    done
+    exit 0
+fi
 if [ "$target" = payload ]; then
     # The first byte chooses the format: even for JSON, odd for CSV.
     printf '0{"dataframe_records": [{"bmi": 27.3, "age": 45, "sex": "f", "smoker": true}]}' >"fuzz/corpus/payload/records"

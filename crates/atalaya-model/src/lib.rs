@@ -2,6 +2,7 @@
 //!
 //! Pure: bytes and record batches in, predictions out. No file, socket, clock or environment.
 
+pub mod compiled;
 pub mod ensemble;
 mod exp;
 pub mod files;
@@ -14,7 +15,9 @@ pub mod payload;
 pub mod predictor;
 pub mod signature;
 mod simd;
+mod wire;
 
+pub use compiled::{NotCompiled, load_compiling, load_through, wake};
 pub use files::{FilesError, ModelFiles};
 pub use flavors::{FLAVORS, Flavor};
 pub use inspect::{Inspection, Outline, OutlinePart, Verdict, inspect};

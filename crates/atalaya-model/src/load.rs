@@ -27,6 +27,16 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
+    pub(crate) fn native(predictor: Arc<dyn Predictor>, manifest: Manifest, flavor: &'static str) -> Self {
+        Self {
+            predictor,
+            manifest,
+            flavor,
+            executor: "native",
+            reason: format!("flavor `{flavor}` is understood completely"),
+        }
+    }
+
     /// The declared columns, or those that the model itself requires when `MLmodel` declares none.
     #[must_use]
     pub fn signature(&self) -> &Signature {
@@ -134,6 +144,15 @@ pub fn load(files: &ModelFiles) -> Result<LoadedModel, LoadError> {
 /// # Errors
 /// As [`load`].
 pub fn load_with(files: &ModelFiles, flavors: &[&dyn Flavor]) -> Result<LoadedModel, LoadError> {
+    load_by(files, flavors, |flavor, manifest| flavor.load(manifest, files))
+}
+
+/// As [`load_with`], where `load` asks a flavor.
+pub(crate) fn load_by(
+    files: &ModelFiles,
+    flavors: &[&dyn Flavor],
+    mut load: impl FnMut(&dyn Flavor, &Manifest) -> Result<Arc<dyn Predictor>, LoadError>,
+) -> Result<LoadedModel, LoadError> {
     let manifest_bytes = files.read(MANIFEST_PATH).ok_or_else(|| LoadError::FileMissing {
         path: MANIFEST_PATH.to_owned(),
     })?;
@@ -143,20 +162,11 @@ pub fn load_with(files: &ModelFiles, flavors: &[&dyn Flavor]) -> Result<LoadedMo
         let name = flavor.name();
         let outcome = match manifest.flavor(name) {
             None => Err(("`MLmodel` does not name it".to_owned(), false)),
-            Some(_) => flavor
-                .load(&manifest, files)
-                .map_err(|error| (chain(&error), error.is_refusal())),
+            Some(_) => load(*flavor, &manifest).map_err(|error| (chain(&error), error.is_refusal())),
         };
         match outcome {
             Ok(predictor) => {
-                let reason = format!("flavor `{name}` is understood completely");
-                return Ok(LoadedModel {
-                    predictor,
-                    manifest,
-                    flavor: name,
-                    executor: "native",
-                    reason,
-                });
+                return Ok(LoadedModel::native(predictor, manifest, name));
             }
             Err((reason, refused)) => passed_over.push(PassedOver {
                 flavor: name.to_owned(),

@@ -1,6 +1,10 @@
 //! The compiled form: every tree to be walked, and small trees as masks for many rows.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::bins::Codes;
+use super::buffer::Buffer;
 use super::masks::{self, Grouping, Lanes, MIN_TREES, Masks};
 use super::number::Number;
 use super::packed::{Block, Context, Forest, either};
@@ -11,21 +15,25 @@ use crate::simd::{Kernel, Level};
 
 /// Fewer rows than this are walked: masks cost the same for one row as for 64.
 const MIN_ROWS: usize = 8;
+/// Rows, one by one, that an ensemble from a compiled form walks before it makes its stages: the first answers do not wait.
+const FIRST_ROWS: usize = 256;
 /// Trees whose leaves are found before they are added, when there is one row.
 const PIECE: usize = 64;
 
 /// Trees, checked: every walk ends at a leaf that has values.
 #[derive(Debug)]
 pub struct Ensemble<X, Y> {
-    columns: usize,
-    accumulators: usize,
-    rules: Rules<X>,
-    members: Vec<Member>,
-    sets: Vec<Set>,
-    values: Vec<Y>,
-    forest: Forest<X>,
-    /// All trees, in order.
-    stages: Vec<Stage<X, Y>>,
+    pub(super) columns: usize,
+    pub(super) accumulators: usize,
+    pub(super) rules: Rules<X>,
+    pub(super) members: Vec<Member>,
+    pub(super) sets: Vec<Set>,
+    pub(super) values: Buffer<Y>,
+    pub(super) forest: Forest<X>,
+    /// All trees, in order. An ensemble from a compiled form makes them when they are worth it.
+    pub(super) stages: OnceLock<Vec<Stage<X, Y>>>,
+    /// Rows that were walked for want of stages.
+    pub(super) walked: AtomicUsize,
 }
 
 /// A tree.
@@ -67,7 +75,7 @@ pub(super) struct Set {
 
 /// How consecutive trees are evaluated on a block of rows.
 #[derive(Debug)]
-enum Stage<X, Y> {
+pub(super) enum Stage<X, Y> {
     Walk { from: usize, to: usize },
     Masks(Box<Masks<X, Y>>),
 }
@@ -86,18 +94,63 @@ pub(super) struct Parts<X, Y> {
     pub(super) values: Vec<Y>,
 }
 
+/// What stages are made of.
+struct Piece<'a, X, Y> {
+    rules: Rules<X>,
+    members: &'a [Member],
+    roots: &'a [usize],
+    steps: &'a [Step<X>],
+    sets: &'a [Set],
+    values: &'a [Y],
+}
+
+impl<X: Copy, Y> Parts<X, Y> {
+    fn piece(&self) -> Piece<'_, X, Y> {
+        Piece {
+            rules: self.rules,
+            members: &self.members,
+            roots: &self.roots,
+            steps: &self.steps,
+            sets: &self.sets,
+            values: &self.values,
+        }
+    }
+}
+
 impl<X: Number, Y: Number> Ensemble<X, Y> {
     pub(super) fn new(parts: Parts<X, Y>) -> Self {
         Self {
-            stages: stages(&parts),
+            stages: OnceLock::from(stages(&parts.piece())),
+            walked: AtomicUsize::new(0),
             forest: Forest::new(&parts.steps, &parts.roots, parts.columns, &parts.rules),
             columns: parts.columns,
             accumulators: parts.accumulators,
             rules: parts.rules,
             members: parts.members,
             sets: parts.sets,
-            values: parts.values,
+            values: Buffer::Owned(parts.values),
         }
+    }
+
+    /// The stages, if they are there or worth making for `rows` more rows.
+    fn stages(&self, rows: usize) -> Option<&[Stage<X, Y>]> {
+        if let Some(stages) = self.stages.get() {
+            return Some(stages);
+        }
+        if rows < MIN_ROWS && self.walked.fetch_add(rows, Ordering::Relaxed) < FIRST_ROWS {
+            return None;
+        }
+        Some(self.stages.get_or_init(|| {
+            let (roots, steps) = either!(&self.forest, walks => walks.steps());
+            stages(&Piece {
+                rules: self.rules,
+                members: &self.members,
+                roots: &roots,
+                steps: &steps,
+                sets: &self.sets,
+                values: &self.values,
+            })
+        }))
     }
 
     /// How many trees it has.
@@ -116,7 +169,8 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let sets: usize = self.sets.iter().map(Set::size_bytes).sum();
-        let stages = self.stages.iter().map(|stage| match stage {
+        let stages = self.stages.get().map_or(&[][..], Vec::as_slice).iter();
+        let stages = stages.map(|stage| match stage {
             Stage::Walk { .. } => size_of::<Stage<X, Y>>(),
             Stage::Masks(masks) => masks.size_bytes(),
         });
@@ -152,10 +206,16 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
             table.rows
         };
         let (many, few) = out.split_at_mut(in_blocks * self.accumulators);
+        let all = [Stage::Walk {
+            from: 0,
+            to: self.members.len(),
+        }];
+        let stages = self.stages(table.rows).unwrap_or(&all);
         if in_blocks > 0 {
             let ensemble = self;
             level.run(ManyRows {
                 ensemble,
+                stages,
                 table,
                 out: many,
             });
@@ -165,6 +225,7 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
             let row = self.block(&table, (in_blocks + row, 1), table.columns, &mut copy);
             level.run(OneRow {
                 ensemble: self,
+                stages,
                 row: row.values,
                 out,
             });
@@ -175,12 +236,13 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
     #[inline(always)]
     fn walk_row(&self, from: usize, to: usize, row: &[X], out: &mut [Y]) {
         let mut leaves = [0u32; PIECE];
+        let all = &*self.values;
         for (piece, members) in self.members[from..to].chunks(PIECE).enumerate() {
             let leaves = &mut leaves[..members.len()];
             either!(&self.forest, walks => walks.row(self.context(), from + piece * PIECE, row, leaves));
             for (member, leaf) in members.iter().zip(leaves) {
                 let from = member.values + *leaf as usize * member.width;
-                let values = &self.values[from..from + member.width];
+                let values = &all[from..from + member.width];
                 for (sum, value) in out[member.first..].iter_mut().zip(values) {
                     *sum += *value;
                 }
@@ -210,7 +272,7 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
     pub(super) fn has_words(&self) -> bool {
         let words =
             |stage: &Stage<X, Y>| matches!(stage, Stage::Masks(masks) if !matches!(masks.one_row, masks::OneRow::Walk));
-        self.stages.iter().any(words)
+        self.stages.get().is_some_and(|stages| stages.iter().any(words))
     }
 
     fn context(&self) -> Context<'_, X> {
@@ -265,9 +327,9 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
 }
 
 /// The plan for blocks of rows: runs of small trees as masks, everything else walked.
-fn stages<X: Number, Y: Number>(parts: &Parts<X, Y>) -> Vec<Stage<X, Y>> {
+fn stages<X: Number, Y: Number>(parts: &Piece<'_, X, Y>) -> Vec<Stage<X, Y>> {
     let mut stages = Vec::new();
-    let new = || Grouping::new(&parts.steps, &parts.sets, parts.rules);
+    let new = || Grouping::new(parts.steps, parts.sets, parts.rules);
     let mut group = new();
     let mut walked = 0;
     let mut close = |group: Grouping<'_, X>, end: usize, stages: &mut Vec<Stage<X, Y>>| {
@@ -281,7 +343,7 @@ fn stages<X: Number, Y: Number>(parts: &Parts<X, Y>) -> Vec<Stage<X, Y>> {
                 to: first,
             });
         }
-        let masks = group.finish(first, &parts.members, &parts.values);
+        let masks = group.finish(first, parts.members, parts.values);
         stages.push(Stage::Masks(Box::new(masks)));
         walked = end;
     };
@@ -309,6 +371,7 @@ fn stages<X: Number, Y: Number>(parts: &Parts<X, Y>) -> Vec<Stage<X, Y>> {
 /// One row through all trees.
 struct OneRow<'a, X, Y> {
     ensemble: &'a Ensemble<X, Y>,
+    stages: &'a [Stage<X, Y>],
     row: &'a [X],
     out: &'a mut [Y],
 }
@@ -318,8 +381,13 @@ impl<X: Number, Y: Number> Kernel for OneRow<'_, X, Y> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { ensemble, row, out } = self;
-        for stage in &ensemble.stages {
+        let Self {
+            ensemble,
+            stages,
+            row,
+            out,
+        } = self;
+        for stage in stages {
             match stage {
                 Stage::Walk { from, to } => ensemble.walk_row(*from, *to, row, out),
                 Stage::Masks(masks) => match &masks.one_row {
@@ -341,6 +409,7 @@ impl<X: Number, Y: Number> Kernel for OneRow<'_, X, Y> {
 /// Blocks of rows, all trees on each before the next.
 struct ManyRows<'a, X, Y> {
     ensemble: &'a Ensemble<X, Y>,
+    stages: &'a [Stage<X, Y>],
     table: Table<'a, X>,
     out: &'a mut [Y],
 }
@@ -361,7 +430,12 @@ impl<X: Number, Y: Number> Kernel for ManyRows<'_, X, Y> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { ensemble, table, out } = self;
+        let Self {
+            ensemble,
+            stages,
+            table,
+            out,
+        } = self;
         let accumulators = ensemble.accumulators;
         let mut scratch = Scratch {
             sums: vec![[Y::default(); BLOCK_ROWS]; accumulators],
@@ -371,7 +445,7 @@ impl<X: Number, Y: Number> Kernel for ManyRows<'_, X, Y> {
         let mut copy = Vec::new();
         for (number, out) in out.chunks_mut(WALK_ROWS * accumulators).enumerate() {
             let first = number * WALK_ROWS;
-            for stage in &ensemble.stages {
+            for stage in stages {
                 match stage {
                     Stage::Walk { from, to } => {
                         let rows = out.len() / accumulators;
@@ -421,10 +495,11 @@ impl<X: Number, Y: Number> Ensemble<X, Y> {
         let mut leaves = [0u32; WALK_ROWS];
         let leaves = &mut leaves[..block.values.len() / block.columns];
         let missing = block.values.iter().any(|x| x.missing());
+        let all = &*self.values;
         for tree in from..to {
             either!(&self.forest, walks => walks.rows(self.context(), tree, block, missing, leaves));
             let member = self.members[tree];
-            let values = &self.values[member.values..];
+            let values = &all[member.values..];
             let rows = out.chunks_exact_mut(self.accumulators).zip(&*leaves);
             if member.width == 1 {
                 for (sums, leaf) in rows {

@@ -2,7 +2,7 @@
 //! cut off to as many bits. Checks would cost more than the walk, since no step could then be finished before the next.
 
 use super::number::Number;
-use super::packed::{Index, LANES, Packed, SHALLOW, STRIDE, Span, Walks};
+use super::packed::{Index, LANES, Packed, SHALLOW, STRIDE, Span, Walks, number};
 
 /// Lengths that trees are read in: their own nodes, and what comes after them.
 pub(super) const TREES: [usize; 2] = [1 << 12, 1 << 16];
@@ -45,7 +45,8 @@ impl<X: Number, I: Index> Walks<X, I> {
         missing: bool,
         out: &mut [u32],
     ) -> Option<()> {
-        let nodes = self.nodes[tree.start as usize..].first_chunk::<N>()?;
+        let (all, leaf) = (&*self.nodes, &*self.leaf);
+        let nodes = all[tree.start as usize..].first_chunk::<N>()?;
         let rows = values.as_chunks::<W>().0;
         for (rows, out) in rows.chunks(LANES).zip(out.chunks_mut(LANES)) {
             let padded;
@@ -62,7 +63,7 @@ impl<X: Number, I: Index> Walks<X, I> {
                 walk_rows::<X, I, N, W, false>(nodes, tree.depth, lanes)
             };
             for (out, at) in out.iter_mut().zip(at) {
-                *out = self.number(tree.start as usize + at);
+                *out = number(all, leaf, tree.start as usize + at);
             }
         }
         Some(())

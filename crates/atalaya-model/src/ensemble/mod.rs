@@ -38,12 +38,14 @@
 //! of a multiple of that.
 
 mod bins;
+mod buffer;
 mod builder;
 mod compiled;
 mod fixed;
 mod masks;
 mod number;
 mod packed;
+mod stored;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -54,5 +56,6 @@ pub use crate::simd::Level;
 pub use builder::{Builder, EnsembleError};
 pub use compiled::Ensemble;
 pub use number::Number;
+pub(crate) use stored::Ensembles;
 pub use table::{BLOCK_ROWS, Table};
 pub use tree::{Categories, Missing, Node, Rules, Side, Tree};

@@ -3,8 +3,24 @@
 use std::fmt::Debug;
 use std::ops::AddAssign;
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 /// `f32` or `f64`.
-pub trait Number: Copy + PartialOrd + AddAssign + Default + Debug + Send + Sync + sealed::Sealed + 'static {
+pub trait Number:
+    Copy
+    + PartialOrd
+    + AddAssign
+    + Default
+    + Debug
+    + Send
+    + Sync
+    + FromBytes
+    + IntoBytes
+    + Immutable
+    + KnownLayout
+    + sealed::Sealed
+    + 'static
+{
     /// +∞.
     const INFINITY: Self;
     /// −∞.

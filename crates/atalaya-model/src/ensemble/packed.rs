@@ -2,6 +2,9 @@
 //! addition. A leaf leads to itself, so a walk may go on when it has ended, and twelve walks run side by side without a
 //! branch between them.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::buffer::Buffer;
 use super::compiled::{Set, Step};
 use super::fixed::{ROWS, TREES, fitting};
 use super::number::Number;
@@ -15,7 +18,9 @@ pub(super) const STRIDE: u32 = 4;
 pub(super) const SHALLOW: u32 = 12;
 
 /// A position in a tree or a column, in 16 or 32 bits, of which the highest two of a column are flags.
-pub(super) trait Index: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
+pub(super) trait Index:
+    Copy + Default + std::fmt::Debug + Send + Sync + FromBytes + IntoBytes + Immutable + KnownLayout + 'static
+{
     /// Set in `feature` when NaN goes right.
     const NAN_RIGHT: usize;
     /// Set in `feature` of a node that is more than a comparison.
@@ -54,8 +59,9 @@ impl Index for u32 {
     }
 }
 
-/// A node: `x > threshold` goes to `left + 1`, everything else to `left`.
-#[derive(Debug, Clone, Copy)]
+/// A node: `x > threshold` goes to `left + 1`, everything else to `left`. Compiled forms have it as it is in memory.
+#[derive(Debug, Clone, Copy, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
 pub(super) struct Packed<X, I> {
     pub(super) threshold: X,
     pub(super) feature: I,
@@ -65,7 +71,7 @@ pub(super) struct Packed<X, I> {
 
 /// What a node is that is more than a comparison.
 #[derive(Debug, Clone, Copy)]
-enum Special {
+pub(super) enum Special {
     /// Values near zero, and NaN, go left or not.
     Zero(bool),
     /// A split by a set of categories.
@@ -76,13 +82,13 @@ enum Special {
 #[derive(Debug)]
 pub(super) struct Walks<X, I> {
     /// After the last tree there are so many more that each tree can be read as an array of `window` nodes.
-    pub(super) nodes: Vec<Packed<X, I>>,
+    pub(super) nodes: Buffer<Packed<X, I>>,
     /// One of [`TREES`]; 0 when the trees are too large for that, or have nodes that are more than a comparison.
     pub(super) window: usize,
     /// The leaf number of each node that is a leaf, when some are too large for the nodes themselves.
-    leaf: Vec<u32>,
+    pub(super) leaf: Buffer<u32>,
     /// By position in `nodes`, in order.
-    specials: Vec<(u32, Special)>,
+    pub(super) specials: Vec<(u32, Special)>,
     pub(super) trees: Vec<Span>,
 }
 
@@ -148,17 +154,14 @@ impl<X: Number> Forest<X> {
 
 impl<X: Number, I: Index> Walks<X, I> {
     fn new(steps: &[Step<X>], roots: &[usize], rules: &Rules<X>) -> Self {
-        let mut walks = Self {
-            nodes: Vec::with_capacity(steps.len()),
-            window: 0,
-            leaf: Vec::new(),
-            specials: Vec::new(),
-            trees: Vec::with_capacity(roots.len()),
-        };
+        let mut nodes = Vec::with_capacity(steps.len());
+        let mut specials = Vec::new();
+        let mut trees = Vec::with_capacity(roots.len());
+        let mut leaf = Vec::new();
         let large = |step: &Step<X>| matches!(step, Step::Leaf(leaf) if X::carrying(*leaf).carried() != *leaf);
         if steps.iter().any(large) {
             let number = |step: &Step<X>| if let Step::Leaf(leaf) = step { *leaf } else { 0 };
-            walks.leaf = steps.iter().map(number).collect();
+            leaf = steps.iter().map(number).collect();
         }
         let ends = roots.iter().skip(1).copied().chain([steps.len()]);
         let mut depths = Vec::new();
@@ -172,34 +175,50 @@ impl<X: Number, I: Index> Walks<X, I> {
                     let left = children as usize - start;
                     depths[left..left + 2].fill(depth + 1);
                 }
-                walks.push(&steps[at], start, rules);
+                nodes.push(Self::packed(&steps[at], (at, start), rules, &mut specials));
             }
-            walks.trees.push(Span {
+            trees.push(Span {
                 start: u32::new(start),
                 depth: depths.iter().copied().max().unwrap_or(0),
             });
             largest = largest.max(end - start);
         }
-        if let (true, Some(window)) = (walks.specials.is_empty(), fitting(TREES, largest)) {
-            let end = Packed {
-                threshold: X::carrying(0),
-                feature: I::default(),
-                left: I::default(),
-            };
-            walks.nodes.resize(steps.len() + window, end);
-            walks.window = window;
+        let window = Self::fitting_window(&specials, largest);
+        let end = Packed {
+            threshold: X::carrying(0),
+            feature: I::default(),
+            left: I::default(),
+        };
+        nodes.resize(steps.len() + window, end);
+        Self {
+            nodes: Buffer::Owned(nodes),
+            window,
+            leaf: Buffer::Owned(leaf),
+            specials,
+            trees,
         }
-        walks
     }
 
-    fn push(&mut self, step: &Step<X>, start: usize, rules: &Rules<X>) {
-        let at = self.nodes.len();
+    /// What [`Walks::window`] is when the largest tree has so many nodes.
+    pub(super) fn fitting_window(specials: &[(u32, Special)], largest: usize) -> usize {
+        fitting(TREES, largest)
+            .filter(|_| specials.is_empty())
+            .unwrap_or_default()
+    }
+
+    /// The node at position `at`, of the tree that starts at `start`.
+    fn packed(
+        step: &Step<X>,
+        (at, start): (usize, usize),
+        rules: &Rules<X>,
+        specials: &mut Vec<(u32, Special)>,
+    ) -> Packed<X, I> {
         let node = |threshold, feature: usize, left: usize| Packed {
             threshold,
             feature: I::new(feature),
             left: I::new(left),
         };
-        self.nodes.push(match *step {
+        match *step {
             // Nothing is above NaN: a walk stays here.
             Step::Leaf(leaf) => node(X::carrying(leaf), 0, at - start),
             Step::Number {
@@ -215,24 +234,58 @@ impl<X: Number, I: Index> Walks<X, I> {
                 }
                 if let Some(zero_left) = zero_left {
                     feature |= I::SPECIAL;
-                    self.specials.push((u32::new(at), Special::Zero(zero_left)));
+                    specials.push((u32::new(at), Special::Zero(zero_left)));
                 }
                 node(rules.fold(threshold), feature, children as usize - start)
             }
             Step::Category { feature, set, children } => {
-                self.specials.push((u32::new(at), Special::Set(set)));
+                specials.push((u32::new(at), Special::Set(set)));
                 node(X::INFINITY, feature as usize | I::SPECIAL, children as usize - start)
             }
-        });
+        }
+    }
+
+    /// The steps that these walks were made of; thresholds are folded already.
+    pub(super) fn steps(&self) -> (Vec<usize>, Vec<Step<X>>) {
+        let nodes = &self.nodes[..self.nodes.len() - self.window];
+        let roots: Vec<usize> = self.trees.iter().map(|tree| tree.start as usize).collect();
+        let ends = roots.iter().skip(1).copied().chain([nodes.len()]);
+        let mut specials = self.specials.iter().peekable();
+        let mut steps = Vec::with_capacity(nodes.len());
+        for (start, end) in roots.iter().copied().zip(ends) {
+            for (at, node) in nodes.iter().enumerate().take(end).skip(start) {
+                let special = specials.next_if(|(position, _)| *position as usize == at);
+                if node.left.at() == at - start {
+                    steps.push(Step::Leaf(self.number(at)));
+                    continue;
+                }
+                let feature = u32::new(node.feature.at() & (I::SPECIAL - 1));
+                let children = u32::new(start + node.left.at());
+                steps.push(match special {
+                    Some((_, Special::Set(set))) => Step::Category {
+                        feature,
+                        set: *set,
+                        children,
+                    },
+                    other => Step::Number {
+                        feature,
+                        threshold: node.threshold,
+                        nan_left: node.feature.at() & I::NAN_RIGHT == 0,
+                        zero_left: match other {
+                            Some((_, Special::Zero(left))) => Some(*left),
+                            _ => None,
+                        },
+                        children,
+                    },
+                });
+            }
+        }
+        (roots, steps)
     }
 
     /// The number of the leaf at a position.
-    #[inline(always)]
-    pub(super) fn number(&self, at: usize) -> u32 {
-        match self.leaf.get(at) {
-            Some(leaf) => *leaf,
-            None => self.nodes[at].threshold.carried(),
-        }
+    fn number(&self, at: usize) -> u32 {
+        number(&self.nodes, &self.leaf, at)
     }
 
     fn size_bytes(&self) -> usize {
@@ -263,10 +316,11 @@ impl<X: Number, I: Index> Walks<X, I> {
         row: &[X],
         out: &mut [u32],
     ) {
-        let mut nodes = [&self.nodes[trees[0].start as usize..]; LANES];
+        let (all, leaf) = (&*self.nodes, &*self.leaf);
+        let mut nodes = [&all[trees[0].start as usize..]; LANES];
         let mut depth = 0;
         for (nodes, span) in nodes.iter_mut().zip(trees) {
-            *nodes = &self.nodes[span.start as usize..];
+            *nodes = &all[span.start as usize..];
             depth = depth.max(span.depth);
         }
         let shallow = depth <= SHALLOW;
@@ -283,7 +337,7 @@ impl<X: Number, I: Index> Walks<X, I> {
             }
         }
         for ((out, at), span) in out.iter_mut().zip(at).zip(trees) {
-            *out = self.number(span.start as usize + at);
+            *out = number(all, leaf, span.start as usize + at);
         }
     }
 
@@ -324,7 +378,8 @@ impl<X: Number, I: Index> Walks<X, I> {
         out: &mut [u32],
     ) {
         let start = tree.start as usize;
-        let nodes = &self.nodes[start..];
+        let (all, leaf) = (&*self.nodes, &*self.leaf);
+        let nodes = &all[start..];
         let in_lanes = rows.values.chunks(LANES * rows.columns);
         for (values, out) in in_lanes.zip(out.chunks_mut(LANES)) {
             // The last rows are walked again in place of those that are missing to twelve.
@@ -346,7 +401,7 @@ impl<X: Number, I: Index> Walks<X, I> {
                 }
             }
             for (out, at) in out.iter_mut().zip(at) {
-                *out = self.number(start + at);
+                *out = number(all, leaf, start + at);
             }
         }
     }
@@ -381,6 +436,15 @@ impl<X: Number, I: Index> Walks<X, I> {
             Ok(Special::Set(set)) => context.sets[set as usize].has_left(x, &context.rules),
             _ => compared,
         }
+    }
+}
+
+/// The number of the leaf at a position, among all nodes and the numbers that were too large for them.
+#[inline(always)]
+pub(super) fn number<X: Number, I: Index>(nodes: &[Packed<X, I>], leaf: &[u32], at: usize) -> u32 {
+    match leaf.get(at) {
+        Some(leaf) => *leaf,
+        None => nodes[at].threshold.carried(),
     }
 }
 

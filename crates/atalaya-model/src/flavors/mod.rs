@@ -9,6 +9,7 @@ pub mod xgboost;
 
 use std::sync::Arc;
 
+use crate::compiled::Form;
 use crate::files::ModelFiles;
 use crate::inspect::Outline;
 use crate::load::LoadError;
@@ -32,6 +33,30 @@ pub trait Flavor: Send + Sync {
     /// [`LoadError::Unsupported`] when something on the predict path is not understood (the text names the class),
     /// [`LoadError::Malformed`] when the file is damaged or hostile, [`LoadError::FileMissing`] when it is not there.
     fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError>;
+
+    /// [`Flavor::load`], which leaves in `form` what [`Flavor::wake`] needs, when the form asks for it and the flavor can.
+    ///
+    /// # Errors
+    /// As [`Flavor::load`].
+    fn load_keeping(
+        &self,
+        manifest: &Manifest,
+        files: &ModelFiles,
+        form: &mut Form,
+    ) -> Result<Arc<dyn Predictor>, LoadError> {
+        let _ = form;
+        self.load(manifest, files)
+    }
+
+    /// The same predictor from what [`Flavor::load_keeping`] left in a form.
+    ///
+    /// # Errors
+    /// When the form is not this model's; always for a flavor that leaves nothing.
+    fn wake(&self, _: &Manifest, _: &[u8], _: &mut Form) -> Result<Arc<dyn Predictor>, LoadError> {
+        Err(LoadError::Unsupported {
+            reason: "the flavor has no compiled form".to_owned(),
+        })
+    }
 
     /// What the model's file holds, for people; read by the reader that [`Flavor::load`] uses.
     ///

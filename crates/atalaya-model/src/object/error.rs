@@ -25,6 +25,9 @@ pub enum ObjectError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The part of a compiled form that stands for a file.
+    #[error("a compiled form is damaged")]
+    Compact,
     /// More than a limit allows; checked before anything is allocated.
     #[error("{what} is beyond the limit")]
     TooLarge {

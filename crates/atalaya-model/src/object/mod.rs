@@ -1,6 +1,7 @@
 //! Readers of serialised Python objects that yield data and never run anything: pickles and skops archives become one
 //! [`Tree`] of plain values, in which every class is only a name.
 
+pub(crate) mod compact;
 mod error;
 mod globals;
 mod json;

@@ -82,6 +82,12 @@ pub struct Object {
     pub pairs: Vec<(NodeId, NodeId)>,
 }
 
+impl NodeId {
+    pub(super) fn at(position: u32) -> Self {
+        Self(position)
+    }
+}
+
 impl<'a> Tree<'a> {
     /// The value that the file is.
     #[must_use]
@@ -192,6 +198,12 @@ impl<'a> Builder<'a> {
 
     pub(super) fn node_mut(&mut self, id: NodeId) -> &mut Node<'a> {
         &mut self.nodes[id.0 as usize]
+    }
+
+    /// The tree of these values, of which the first is the root; `None` without any.
+    pub(super) fn finished(nodes: Vec<Node<'a>>, origin: Origin) -> Option<Tree<'a>> {
+        let root = NodeId(0);
+        (!nodes.is_empty()).then_some(Tree { nodes, root, origin })
     }
 
     pub(super) fn finish(self, root: NodeId, origin: Origin) -> Tree<'a> {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bad_requests;
+mod compiled;
 mod diabetes;
 mod hostile;
 mod inspect;

@@ -5,7 +5,7 @@ use super::error::LightgbmError;
 use super::objective::{self, Link};
 use super::text::ModelText;
 use super::trees::{self, LinearLeaf};
-use crate::ensemble::{BLOCK_ROWS, Builder, Ensemble, Rules, Table};
+use crate::ensemble::{BLOCK_ROWS, Builder, Ensemble, Ensembles, Rules, Table};
 
 /// Values of at most this magnitude are 0: `kZeroThreshold`, a float32.
 const ZERO_WITHIN: f64 = 1.000_000_018_002_509_5e-35;
@@ -43,14 +43,49 @@ enum Linear {
 }
 
 impl Booster {
-    /// Compiles the first `iterations` iterations of a model text, or all of them when it is not above 0.
+    /// Compiles the first `iterations` iterations of a model text, or all of them when it is not above 0. Trees that are
+    /// kept in `ensembles` may be taken out of the text; linear ones are not kept.
     ///
     /// # Errors
     /// When it is of an unknown kind, damaged, or contradicts itself.
-    pub(in crate::flavors) fn compile(text: &str, iterations: i64) -> Result<Self, LightgbmError> {
+    pub(in crate::flavors) fn compile(
+        text: &str,
+        iterations: i64,
+        ensembles: &mut Ensembles,
+    ) -> Result<Self, LightgbmError> {
         let model = ModelText::parse(text)?;
-        let limit = text
-            .len()
+        let (outputs, features) = (model.outputs, model.names.len());
+        let stored = ensembles.take(features, outputs);
+        let stored = stored.map_err(|error| LightgbmError::content(error.to_string()))?;
+        let (ensemble, linear) = match stored {
+            Some(ensemble) => (ensemble, None),
+            None => Self::grow(text.len(), &model, iterations)?,
+        };
+        model.sizes?;
+        if linear.is_some() {
+            ensembles.give_up();
+        }
+        ensembles.keep(&ensemble);
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 iterations")]
+        let divisor = model.average.then_some((ensemble.trees() / outputs) as f64);
+        Ok(Self {
+            link: objective::link(model.objective, outputs)?,
+            names: model.names.into_iter().map(Box::from).collect(),
+            outputs,
+            categorical: model.categorical,
+            pandas: model.pandas,
+            ensemble,
+            linear,
+            divisor,
+        })
+    }
+
+    fn grow(
+        text_bytes: usize,
+        model: &ModelText<'_>,
+        iterations: i64,
+    ) -> Result<(Ensemble<f64, f64>, Option<Vec<Linear>>), LightgbmError> {
+        let limit = text_bytes
             .saturating_mul(BYTES_PER_TEXT_BYTE)
             .saturating_add(FREE_BYTES);
         let (outputs, features) = (model.outputs, model.names.len());
@@ -77,19 +112,7 @@ impl Booster {
                 });
             }
         }
-        model.sizes?;
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 iterations")]
-        let divisor = model.average.then_some(iterations as f64);
-        Ok(Self {
-            link: objective::link(model.objective, outputs)?,
-            names: model.names.into_iter().map(Box::from).collect(),
-            outputs,
-            categorical: model.categorical,
-            pandas: model.pandas,
-            ensemble: builder.build(),
-            linear: any.then_some(leaves),
-            divisor,
-        })
+        Ok((builder.build(), any.then_some(leaves)))
     }
 
     /// Raw scores of rows: [`Booster::outputs`] numbers for each.

@@ -24,13 +24,15 @@ pub use model::LightgbmModel;
 pub(in crate::flavors) use booster::{Booster, Columns};
 pub(in crate::flavors) use categories::Categories;
 pub(in crate::flavors) use input::{Known, doubles, known};
-pub(in crate::flavors) use text::feature_names;
+pub(in crate::flavors) use text::{feature_names, without_trees};
 
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field};
 
 use self::input::Input;
+use crate::compiled::Form;
+use crate::ensemble::Ensembles;
 use crate::files::ModelFiles;
 use crate::flavors::{Flavor, shown, sklearn};
 use crate::inspect::Outline;
@@ -53,10 +55,26 @@ impl Flavor for Lightgbm {
     }
 
     fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError> {
+        self.load_keeping(manifest, files, &mut Form::default())
+    }
+
+    fn load_keeping(
+        &self,
+        manifest: &Manifest,
+        files: &ModelFiles,
+        form: &mut Form,
+    ) -> Result<Arc<dyn Predictor>, LoadError> {
         let (path, bytes) = file(manifest, files)?;
         let class = class_name(manifest);
         if is_booster(class) {
-            return Ok(Arc::new(load(manifest, bytes)?));
+            let model = load(manifest, bytes, &mut form.ensembles)?;
+            if form.ensembles.are_kept() {
+                form.rest = std::str::from_utf8(bytes)
+                    .ok()
+                    .and_then(without_trees)
+                    .map(String::into_bytes);
+            }
+            return Ok(Arc::new(model));
         }
         let skops = bytes.starts_with(b"PK\x03\x04");
         // Content decides; a declaration that disagrees with it is not to be trusted with either reader.
@@ -65,7 +83,15 @@ impl Flavor for Lightgbm {
                 reason: "the model file is not of the format that `MLmodel` declares".to_owned(),
             });
         }
-        Ok(Arc::new(sklearn::load_wrapper(manifest, bytes, skops, class)?))
+        Ok(Arc::new(sklearn::load_wrapper(manifest, bytes, skops, (class, form))?))
+    }
+
+    fn wake(&self, manifest: &Manifest, rest: &[u8], form: &mut Form) -> Result<Arc<dyn Predictor>, LoadError> {
+        let class = class_name(manifest);
+        if is_booster(class) {
+            return Ok(Arc::new(load(manifest, rest, &mut form.ensembles)?));
+        }
+        Ok(Arc::new(sklearn::wake_wrapper(manifest, rest, form)?))
     }
 
     fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
@@ -98,9 +124,9 @@ fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &
     Ok((path, bytes))
 }
 
-fn load(manifest: &Manifest, bytes: &[u8]) -> Result<LightgbmModel, LightgbmError> {
+fn load(manifest: &Manifest, bytes: &[u8], ensembles: &mut Ensembles) -> Result<LightgbmModel, LightgbmError> {
     let text = std::str::from_utf8(bytes).map_err(|_| LightgbmError::content("it is not UTF-8"))?;
-    let booster = Booster::compile(text, -1)?;
+    let booster = Booster::compile(text, -1, ensembles)?;
     let declared = manifest.signature().map_err(|error| {
         LightgbmError::unsupported("`MLmodel`", format!("has a signature that is not understood: {error}"))
     })?;

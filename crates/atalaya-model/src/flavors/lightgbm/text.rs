@@ -195,6 +195,25 @@ pub(in crate::flavors) fn feature_names(text: &str) -> Vec<&str> {
     split_names(lines.find_map(|line| line.strip_prefix(NAMES)).unwrap_or_default())
 }
 
+/// A model's text without its trees; `None` for a text that has none.
+pub(in crate::flavors) fn without_trees(text: &str) -> Option<String> {
+    let mut lines = Lines { text, at: 0, line: 1 };
+    let mut kept = String::new();
+    while let Some(line) = lines.peek().filter(|line| !line.starts_with("Tree=")) {
+        if !line.starts_with("tree_sizes=") {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        lines.next();
+    }
+    while lines.peek().is_some_and(|line| !is_end(line)) {
+        lines.next();
+    }
+    let end = text.get(lines.at..).filter(|end| !end.is_empty())?;
+    kept.push_str(end);
+    Some(kept)
+}
+
 fn split_names(names: &str) -> Vec<&str> {
     names.split(' ').filter(|name| !name.is_empty()).collect()
 }

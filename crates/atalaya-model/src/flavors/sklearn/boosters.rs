@@ -7,6 +7,7 @@ use super::estimator::{Estimator, Evaluation, Output, Wanted, call_evaluated};
 use super::labels::Labels;
 use super::part::Part;
 use crate::flavors::xgboost::{self, Columns, Compiled, Decision, Rows, XgboostError};
+use crate::object::compact::Instead;
 use crate::object::{Node, View};
 use crate::predictor::{Method, PredictError};
 
@@ -52,11 +53,18 @@ impl XgbModel {
         if booster.class() != Some(("xgboost.core", "Booster")) {
             return part.content("attribute `_Booster` is no Booster");
         }
-        let Some(Node::Bytes(bytes)) = booster.attr("handle").map(View::node) else {
+        let handle = booster.attr("handle");
+        let Some(Node::Bytes(bytes)) = handle.map(View::node) else {
             return part.content("attribute `_Booster` has no bytes as its `handle`");
         };
         compiler.charge(bytes.len())?;
-        let compiled = match xgboost::compile_wrapped(bytes) {
+        let compiled = xgboost::compile_wrapped(bytes, &mut compiler.form.ensembles);
+        let compiled = compiled.map(|(compiled, rest)| {
+            let instead = handle.zip(rest).map(|(view, rest)| (view.id(), Instead::Bytes(rest)));
+            compiler.form.instead.extend(instead);
+            compiled
+        });
+        let compiled = match compiled {
             Ok(compiled) => compiled,
             Err(error @ XgboostError::Unsupported { .. }) => {
                 return part.unsupported(format!("cannot be run: {error}"));

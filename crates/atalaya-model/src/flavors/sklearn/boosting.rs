@@ -49,6 +49,14 @@ impl Stages {
         outputs: usize,
     ) -> Result<Self, SklearnError> {
         part.check_width(names.len())?;
+        if let Some(ensemble) = compiler.stored(part, names.len(), outputs)? {
+            return Ok(Self {
+                names: Names::clone(names),
+                trees: Trees { ensemble, width: 1 },
+                start,
+                outputs,
+            });
+        }
         let rate = part.number("learning_rate")?;
         let estimators = part.field("estimators_")?;
         let shape = estimators.as_array().map_or(&[][..], |array| &array.shape);
@@ -65,6 +73,7 @@ impl Stages {
             compiler.nested(|compiler| trees.add(compiler, &tree, Values::Times(rate)))?;
         }
         let trees = trees.build();
+        compiler.keep(&trees.ensemble, part, "estimators_");
         Ok(Self {
             names: Names::clone(names),
             trees,

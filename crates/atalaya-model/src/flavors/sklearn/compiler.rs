@@ -9,7 +9,10 @@ use super::part::Part;
 use super::pipeline;
 use super::row::What;
 use super::transform::{Chain, Compiled};
+use crate::compiled::Form;
+use crate::ensemble::{Ensemble, Number};
 use crate::object::View;
+use crate::object::compact::Instead;
 use crate::signature::{ColumnType, Signature};
 
 /// Deepest nesting of estimators; people use four.
@@ -29,6 +32,8 @@ pub(super) struct Compiler {
     bytes_left: usize,
     /// The columns that are declared as text.
     texts: HashSet<String>,
+    /// Where ensembles are kept, or taken from.
+    pub(super) form: Form,
 }
 
 impl Compiler {
@@ -42,6 +47,7 @@ impl Compiler {
             estimators_left: MAX_ESTIMATORS,
             bytes_left,
             texts: HashSet::new(),
+            form: Form::default(),
         }
     }
 
@@ -64,6 +70,33 @@ impl Compiler {
             what: "the memory that the model takes",
         })?;
         Ok(())
+    }
+
+    /// The next ensemble, when the model is woken from its compiled form.
+    ///
+    /// # Errors
+    /// When the form has another one.
+    pub(super) fn stored<X: Number, Y: Number>(
+        &mut self,
+        part: &Part<'_, '_>,
+        columns: usize,
+        accumulators: usize,
+    ) -> Result<Option<Ensemble<X, Y>>, SklearnError> {
+        let stored = self.form.ensembles.take(columns, accumulators);
+        stored.or_else(|error| part.content(error.to_string()))
+    }
+
+    /// Keeps an ensemble for the compiled form, which then does not need the attribute that it was made of.
+    pub(super) fn keep<X: Number, Y: Number>(
+        &mut self,
+        ensemble: &Ensemble<X, Y>,
+        part: &Part<'_, '_>,
+        attribute: &str,
+    ) {
+        self.form.ensembles.keep(ensemble);
+        if let Some(view) = part.view.attr(attribute) {
+            self.form.instead.insert(view.id(), Instead::Nothing);
+        }
     }
 
     /// Runs `compile` one level deeper.

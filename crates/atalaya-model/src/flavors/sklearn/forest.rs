@@ -30,16 +30,37 @@ impl Forest {
         values: Values,
     ) -> Result<Self, SklearnError> {
         part.check_width(names.len())?;
+        let (trees, single) = match compiler.stored(part, names.len(), width)? {
+            Some(ensemble) => (Trees { ensemble, width }, member(part.name).is_none()),
+            None => Self::grow(compiler, part, names, width, values)?,
+        };
+        if trees.len() == 0 {
+            return part.content("it was not fitted");
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a forest has far fewer than 2^53 trees")]
+        let members = (!single).then_some(trees.len() as f64);
+        Ok(Self {
+            names: Names::clone(names),
+            trees,
+            allow_missing: allows_missing(compiler.version, part),
+            members,
+        })
+    }
+
+    /// The trees, and whether the model is a single one.
+    fn grow(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        names: &Names,
+        width: usize,
+        values: Values,
+    ) -> Result<(Trees, bool), SklearnError> {
         let mut trees = Trees::growing(names.len(), width, width);
-        let allow_missing = allows_missing(compiler.version, part);
         let Some(member) = member(part.name) else {
             trees.add(compiler, part, values)?;
-            return Ok(Self {
-                names: Names::clone(names),
-                trees: trees.build(),
-                allow_missing,
-                members: None,
-            });
+            let trees = trees.build();
+            compiler.keep(&trees.ensemble, part, "tree_");
+            return Ok((trees, true));
         };
         for (position, view) in part.items("estimators_")?.into_iter().enumerate() {
             let place = format!("{}, tree {}", part.place, position + 1);
@@ -50,18 +71,8 @@ impl Forest {
             compiler.nested(|compiler| trees.add(compiler, &tree, values))?;
         }
         let trees = trees.build();
-        let members = trees.len();
-        if members == 0 {
-            return part.content("it was not fitted");
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a forest has far fewer than 2^53 trees")]
-        let members = Some(members as f64);
-        Ok(Self {
-            names: Names::clone(names),
-            trees,
-            allow_missing,
-            members,
-        })
+        compiler.keep(&trees.ensemble, part, "estimators_");
+        Ok((trees, false))
     }
 
     fn mean(&self, x: &Block) -> Result<Vec<f64>, PredictError> {

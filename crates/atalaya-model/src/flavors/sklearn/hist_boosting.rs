@@ -55,6 +55,25 @@ impl Stages {
             None if compiler.version < ENCODER => HistColumns::wrapped(known.columns()),
             None => HistColumns::Numbers,
         };
+        let ensemble = match compiler.stored(part, names.len(), outputs)? {
+            Some(ensemble) => ensemble,
+            None => Self::grow(compiler, part, names, &known, outputs)?,
+        };
+        Ok(Self {
+            names: Names::clone(names),
+            columns,
+            ensemble,
+            baseline,
+        })
+    }
+
+    fn grow(
+        compiler: &mut Compiler,
+        part: &Part<'_, '_>,
+        names: &Names,
+        known: &Known,
+        outputs: usize,
+    ) -> Result<Ensemble<f64, f64>, SklearnError> {
         let mut builder = Builder::new(names.len(), outputs, Rules::default());
         for (iteration, trees) in part.items("_predictors")?.into_iter().enumerate() {
             let place = format!("{}, iteration {}", part.place, iteration + 1);
@@ -62,18 +81,15 @@ impl Stages {
                 return part.content("attribute `_predictors` does not have one tree per iteration and output");
             };
             for (output, view) in trees.enumerate() {
-                let tree = tree(compiler, part, &place, view, &known, output)?;
+                let tree = tree(compiler, part, &place, view, known, output)?;
                 if let Err(error) = builder.add(tree) {
                     return part.content(error.to_string());
                 }
             }
         }
-        Ok(Self {
-            names: Names::clone(names),
-            columns,
-            ensemble: builder.build(),
-            baseline,
-        })
+        let ensemble = builder.build();
+        compiler.keep(&ensemble, part, "_predictors");
+        Ok(ensemble)
     }
 
     fn raw(&self, x: &Block) -> Result<Vec<f64>, PredictError> {

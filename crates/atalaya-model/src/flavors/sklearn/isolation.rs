@@ -39,6 +39,25 @@ impl Isolation {
         if names.is_empty() {
             return part.content("it gets no columns");
         }
+        let ensemble = match compiler.stored(part, names.len(), 1)? {
+            Some(ensemble) => ensemble,
+            None => Self::grow(compiler, part, names)?,
+        };
+        let samples = if part.view.attr("_max_samples").is_some() {
+            part.count("_max_samples")?
+        } else {
+            part.count("max_samples_")?
+        };
+        Ok(Box::new(Self {
+            names: Names::clone(names),
+            expected: double(ensemble.trees()) * average_path_length(double(samples)),
+            ensemble,
+            offset: part.number("offset_")?,
+            allow_missing: compiler.version >= ALLOWS_MISSING,
+        }))
+    }
+
+    fn grow(compiler: &mut Compiler, part: &Part<'_, '_>, names: &Names) -> Result<Ensemble<f32, f64>, SklearnError> {
         let trees = part.items("estimators_")?;
         let features = part.items("estimators_features_")?;
         if trees.is_empty() || trees.len() != features.len() {
@@ -46,7 +65,6 @@ impl Isolation {
         }
         let tables = tables(part, trees.len())?;
         let mut builder = Builder::new(names.len(), 1, Rules::default());
-        let count = double(trees.len());
         for (position, (view, features)) in trees.into_iter().zip(features).enumerate() {
             let place = format!("{}, tree {}", part.place, position + 1);
             let member = Part::new(view, &place)?;
@@ -67,18 +85,9 @@ impl Isolation {
                 return part.content(error.to_string());
             }
         }
-        let samples = if part.view.attr("_max_samples").is_some() {
-            part.count("_max_samples")?
-        } else {
-            part.count("max_samples_")?
-        };
-        Ok(Box::new(Self {
-            names: Names::clone(names),
-            ensemble: builder.build(),
-            expected: count * average_path_length(double(samples)),
-            offset: part.number("offset_")?,
-            allow_missing: compiler.version >= ALLOWS_MISSING,
-        }))
+        let ensemble = builder.build();
+        compiler.keep(&ensemble, part, "estimators_");
+        Ok(ensemble)
     }
 
     /// Small for rows that are easily told from the others.

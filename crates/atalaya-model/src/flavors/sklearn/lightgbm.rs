@@ -11,8 +11,11 @@ use super::estimator::{Estimator, Evaluation, Output, Wanted, call_evaluated};
 use super::labels::Labels;
 use super::numeric::argmax;
 use super::part::Part;
-use crate::flavors::lightgbm::{Booster, Categories, Columns, Known, LightgbmError, doubles, feature_names, known};
+use crate::flavors::lightgbm::{
+    Booster, Categories, Columns, Known, LightgbmError, doubles, feature_names, known, without_trees,
+};
 use crate::object::View;
+use crate::object::compact::Instead;
 use crate::predictor::{Method, PredictError};
 
 /// A fitted wrapper.
@@ -90,7 +93,12 @@ impl Wrapper {
                 },
             }
         };
-        let booster = Booster::compile(text, best).map_err(failed)?;
+        let handle = booster.attr("_handle").or(booster.attr("handle"));
+        let booster = Booster::compile(text, best, &mut compiler.form.ensembles).map_err(failed)?;
+        let rest = compiler.form.ensembles.are_kept().then(|| without_trees(text));
+        let instead = handle.zip(rest.flatten());
+        let instead = instead.map(|(view, rest)| (view.id(), Instead::Bytes(rest.into_bytes())));
+        compiler.form.instead.extend(instead);
         if booster.names.len() != names.len() {
             return part.content("its Booster has not as many columns as reach it");
         }

@@ -128,12 +128,13 @@ pub use row::{Support, support};
 
 use std::sync::Arc;
 
+use crate::compiled::Form;
 use crate::files::ModelFiles;
 use crate::flavors::Flavor;
 use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
-use crate::object::{Tree, read_pickle, read_skops};
+use crate::object::{ObjectError, Tree, compact, read_pickle, read_skops};
 use crate::predictor::Predictor;
 
 /// What error texts call the outermost estimator.
@@ -149,7 +150,26 @@ impl Flavor for Sklearn {
     }
 
     fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError> {
-        Ok(Arc::new(load(manifest, files)?))
+        self.load_keeping(manifest, files, &mut Form::default())
+    }
+
+    fn load_keeping(
+        &self,
+        manifest: &Manifest,
+        files: &ModelFiles,
+        form: &mut Form,
+    ) -> Result<Arc<dyn Predictor>, LoadError> {
+        let (path, bytes) = file(manifest, files)?;
+        let tree = read(manifest, path, bytes)?;
+        let known = Known {
+            file_bytes: bytes.len(),
+            version: None,
+        };
+        Ok(Arc::new(compile(&tree, manifest, known, form)?))
+    }
+
+    fn wake(&self, manifest: &Manifest, rest: &[u8], form: &mut Form) -> Result<Arc<dyn Predictor>, LoadError> {
+        Ok(Arc::new(wake(manifest, rest, None, form)?))
     }
 
     fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
@@ -166,7 +186,41 @@ impl Flavor for Sklearn {
 pub fn load(manifest: &Manifest, files: &ModelFiles) -> Result<SklearnModel, LoadError> {
     let (path, bytes) = file(manifest, files)?;
     let tree = read(manifest, path, bytes)?;
-    Ok(SklearnModel::compile(&tree, manifest, bytes.len(), None)?)
+    let known = Known {
+        file_bytes: bytes.len(),
+        version: None,
+    };
+    Ok(compile(&tree, manifest, known, &mut Form::default())?)
+}
+
+/// What a model's file itself does not say.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    file_bytes: usize,
+    /// The minor version whose arithmetic it has, whatever it and `MLmodel` say.
+    version: Option<u32>,
+}
+
+fn compile(tree: &Tree<'_>, manifest: &Manifest, known: Known, form: &mut Form) -> Result<SklearnModel, SklearnError> {
+    let model = SklearnModel::compile(tree, manifest, known, form)?;
+    if form.ensembles.are_kept() {
+        let mut rest = (known.file_bytes as u64).to_le_bytes().to_vec();
+        rest.extend(compact::write(tree, &form.instead));
+        form.rest = Some(rest);
+    }
+    Ok(model)
+}
+
+/// The model whose `rest` [`compile`] left.
+fn wake(manifest: &Manifest, rest: &[u8], version: Option<u32>, form: &mut Form) -> Result<SklearnModel, SklearnError> {
+    let (file_bytes, rest) = rest.split_first_chunk().ok_or(ObjectError::Compact)?;
+    let file_bytes = usize::try_from(u64::from_le_bytes(*file_bytes)).map_err(|_| ObjectError::Compact)?;
+    SklearnModel::compile(&compact::read(rest)?, manifest, Known { file_bytes, version }, form)
+}
+
+/// [`Flavor::wake`] of what [`load_wrapper`] loads.
+pub(super) fn wake_wrapper(manifest: &Manifest, rest: &[u8], form: &mut Form) -> Result<SklearnModel, LoadError> {
+    Ok(wake(manifest, rest, Some(model::NEWEST), form)?)
 }
 
 /// Path and bytes of the estimator's file.
@@ -210,7 +264,7 @@ pub(super) fn load_wrapper(
     manifest: &Manifest,
     bytes: &[u8],
     skops: bool,
-    class: &str,
+    (class, form): (&str, &mut Form),
 ) -> Result<SklearnModel, LoadError> {
     let tree = if skops { read_skops(bytes) } else { read_pickle(bytes) }.map_err(SklearnError::from)?;
     if tree.root().describe() != class {
@@ -218,10 +272,9 @@ pub(super) fn load_wrapper(
             reason: "the model is not of the class that `MLmodel` declares".to_owned(),
         });
     }
-    Ok(SklearnModel::compile(
-        &tree,
-        manifest,
-        bytes.len(),
-        Some(model::NEWEST),
-    )?)
+    let known = Known {
+        file_bytes: bytes.len(),
+        version: Some(model::NEWEST),
+    };
+    Ok(compile(&tree, manifest, known, form)?)
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 
-use super::ROOT;
 use super::arrays::Arrays;
 use super::block::{Block, Names, Source};
 use super::columnar::Columnar;
@@ -16,6 +15,8 @@ use super::part::Part;
 use super::pipeline::{Step, chain, steps};
 use super::row::What;
 use super::transform::{Compiled, Transform};
+use super::{Known, ROOT};
+use crate::compiled::Form;
 use crate::manifest::Manifest;
 use crate::object::{Tree, View};
 use crate::predictor::{Method, PredictError, Predictions, Predictor};
@@ -55,20 +56,20 @@ struct Last {
 }
 
 impl SklearnModel {
-    /// Compiles the estimator that is the root of `tree`, read from a file of `file_bytes`. Its arithmetic is that of
-    /// minor version `known`, or of the one that it or `MLmodel` says.
+    /// Compiles the estimator that is the root of `tree`, with the ensembles of `form` or for it.
     pub(super) fn compile(
         tree: &Tree<'_>,
         manifest: &Manifest,
-        file_bytes: usize,
-        known: Option<u32>,
+        known: Known,
+        form: &mut Form,
     ) -> Result<Self, SklearnError> {
         let root = Part::new(tree.root(), ROOT)?;
-        let version = match known {
+        let version = match known.version {
             Some(version) => version,
             None => version(&root, manifest)?,
         };
-        let mut compiler = Compiler::new(version, file_bytes);
+        let mut compiler = Compiler::new(version, known.file_bytes);
+        compiler.form = std::mem::take(form);
         let layers = layers(&root)?;
         let (last, before) = layers.split_last().ok_or(SklearnError::TooLarge {
             what: "a model without steps",
@@ -79,6 +80,7 @@ impl SklearnModel {
         compiler.take_texts(declared);
         let (steps, last_names) = chain(&mut compiler, before, &names)?;
         let last = Last::compile(&mut compiler, &part, &last_names)?;
+        *form = compiler.form;
         let served = served(manifest, &root, &last)?;
         let signature = match declared {
             Some(signature) => signature.clone(),

@@ -5,7 +5,7 @@ use super::error::XgboostError;
 use super::objective::Objective;
 use super::trees::Trees;
 use super::value::Value;
-use crate::ensemble::{Ensemble, Table};
+use crate::ensemble::{Ensemble, Ensembles, Table};
 
 /// Whose `predict` is asked for: the two do not give the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +43,22 @@ impl Compiled {
     ///
     /// # Errors
     /// When it is of an unknown kind, or contradicts itself.
-    pub(super) fn compile(booster: &Booster<'_>, file_bytes: usize, face: Face) -> Result<Self, XgboostError> {
+    pub(super) fn compile(
+        booster: &Booster<'_>,
+        file_bytes: usize,
+        face: Face,
+        ensembles: &mut Ensembles,
+    ) -> Result<Self, XgboostError> {
         let sums = match booster.kind {
-            "gbtree" | "dart" => Sums::Trees(Box::new(trees(booster, file_bytes, face)?)),
+            "gbtree" | "dart" => {
+                let stored = ensembles.take(booster.features, booster.groups);
+                let ensemble = match stored.map_err(|error| XgboostError::content("the trees", error.to_string()))? {
+                    Some(ensemble) => ensemble,
+                    None => trees(booster, file_bytes, face)?,
+                };
+                ensembles.keep(&ensemble);
+                Sums::Trees(Box::new(ensemble))
+            }
             "gblinear" => Sums::Linear(weights(booster)?),
             other => {
                 let other: String = other.chars().filter(|c| !c.is_control()).take(40).collect();

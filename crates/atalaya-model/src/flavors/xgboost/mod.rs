@@ -36,6 +36,8 @@ use self::compiled::Face;
 use self::input::Input;
 use self::model::Class;
 use self::value::Value;
+use crate::compiled::Form;
+use crate::ensemble::Ensembles;
 use crate::files::ModelFiles;
 use crate::flavors::{Flavor, shown};
 use crate::inspect::Outline;
@@ -58,7 +60,20 @@ impl Flavor for Xgboost {
     }
 
     fn load(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Arc<dyn Predictor>, LoadError> {
+        self.load_keeping(manifest, files, &mut Form::default())
+    }
+
+    fn load_keeping(
+        &self,
+        manifest: &Manifest,
+        files: &ModelFiles,
+        form: &mut Form,
+    ) -> Result<Arc<dyn Predictor>, LoadError> {
         let (_, bytes) = file(manifest, files)?;
+        self.wake(manifest, bytes, form)
+    }
+
+    fn wake(&self, manifest: &Manifest, bytes: &[u8], form: &mut Form) -> Result<Arc<dyn Predictor>, LoadError> {
         let name = class_name(manifest);
         let Some(class) = Class::named(name) else {
             return Err(unsupported(
@@ -67,7 +82,7 @@ impl Flavor for Xgboost {
             )
             .into());
         };
-        Ok(Arc::new(load(manifest, bytes, class)?))
+        Ok(Arc::new(load(manifest, bytes, class, form)?))
     }
 
     fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
@@ -99,7 +114,7 @@ fn unsupported(place: &str, what: impl Into<String>) -> XgboostError {
     XgboostError::unsupported(place, what)
 }
 
-fn load(manifest: &Manifest, bytes: &[u8], class: Class) -> Result<XgboostModel, XgboostError> {
+fn load(manifest: &Manifest, bytes: &[u8], class: Class, form: &mut Form) -> Result<XgboostModel, XgboostError> {
     let root = read(bytes)?;
     let booster = Booster::parse(&root)?;
     let face = if class == Class::Booster {
@@ -110,7 +125,10 @@ fn load(manifest: &Manifest, bytes: &[u8], class: Class) -> Result<XgboostModel,
     if class != Class::Booster {
         check_wrapper(&booster)?;
     }
-    let compiled = Compiled::compile(&booster, bytes.len(), face)?;
+    let compiled = Compiled::compile(&booster, bytes.len(), face, &mut form.ensembles)?;
+    if form.ensembles.are_kept() {
+        form.rest = root.to_json_without(&TREES);
+    }
     let declared = manifest
         .signature()
         .map_err(|error| unsupported("`MLmodel`", format!("has a signature that is not understood: {error}")))?;
@@ -135,18 +153,27 @@ fn load(manifest: &Manifest, bytes: &[u8], class: Class) -> Result<XgboostModel,
     })
 }
 
-/// Compiles the Booster of a pickled wrapper, for that wrapper.
+/// What a Booster does not need once its trees are an ensemble.
+const TREES: [&str; 4] = ["trees", "tree_info", "iteration_indptr", "weight_drop"];
+
+/// Compiles the Booster of a pickled wrapper, for that wrapper. With it, when ensembles are kept, the Booster's file without
+/// its trees.
 ///
 /// # Errors
 /// As for a file; when it has categories that are known by their texts, which no matrix of numbers has.
-pub(in crate::flavors) fn compile_wrapped(bytes: &[u8]) -> Result<Compiled, XgboostError> {
+pub(in crate::flavors) fn compile_wrapped(
+    bytes: &[u8],
+    ensembles: &mut Ensembles,
+) -> Result<(Compiled, Option<Vec<u8>>), XgboostError> {
     let root = read(bytes)?;
     let booster = Booster::parse(&root)?;
     let numeric = |categories: &Categories| matches!(categories, Categories::None | Categories::Codes);
     if !booster.categories.iter().all(numeric) {
         return Err(unsupported("the Booster", "has categories that are not codes"));
     }
-    Compiled::compile(&booster, bytes.len(), Face::Wrapper)
+    let compiled = Compiled::compile(&booster, bytes.len(), Face::Wrapper, ensembles)?;
+    let rest = ensembles.are_kept().then(|| root.to_json_without(&TREES));
+    Ok((compiled, rest.flatten()))
 }
 
 /// Reads a file of either format; the formats of before are named.

@@ -172,6 +172,64 @@ impl Value<'_> {
     }
 }
 
+impl Value<'_> {
+    /// As JSON, without these keys wherever they are. `None` for numbers that JSON does not have.
+    pub(super) fn to_json_without(&self, keys: &[&str]) -> Option<Vec<u8>> {
+        let mut out = String::new();
+        // Values nest no deeper than MAX_DEPTH.
+        self.write_json(keys, &mut out)?;
+        Some(out.into_bytes())
+    }
+
+    fn write_json(&self, keys: &[&str], out: &mut String) -> Option<()> {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Self::Text(text) => out.push_str(text),
+            Self::Int(value) => out.push_str(&value.to_string()),
+            Self::Single(_) | Self::Double(_) => {
+                // Whoever reads either asks for a float32.
+                let value = self.single().filter(|value| value.is_finite())?;
+                out.push_str(&format!("{value:?}"));
+            }
+            Self::Str(text) => out.push_str(&serde_json::to_string(text).ok()?),
+            Self::Texts(text) => {
+                out.push('[');
+                out.push_str(text);
+                out.push(']');
+            }
+            Self::Packed(kind, bytes) => {
+                out.push('[');
+                for (position, element) in bytes.chunks_exact(kind.width()).enumerate() {
+                    out.push_str(if position > 0 { "," } else { "" });
+                    kind.read(element)?.write_json(keys, out)?;
+                }
+                out.push(']');
+            }
+            Self::List(items) => {
+                out.push('[');
+                for (position, item) in items.iter().enumerate() {
+                    out.push_str(if position > 0 { "," } else { "" });
+                    item.write_json(keys, out)?;
+                }
+                out.push(']');
+            }
+            Self::Object(entries) => {
+                out.push('{');
+                let kept = entries.iter().filter(|(key, _)| !keys.contains(&&**key));
+                for (position, (key, value)) in kept.enumerate() {
+                    out.push_str(if position > 0 { "," } else { "" });
+                    out.push_str(&serde_json::to_string(key).ok()?);
+                    out.push(':');
+                    value.write_json(keys, out)?;
+                }
+                out.push('}');
+            }
+        }
+        Some(())
+    }
+}
+
 /// An object or array that is not complete.
 #[derive(Debug)]
 enum Open<'f> {
