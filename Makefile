@@ -13,12 +13,14 @@ INNER_CRATES := atalaya-stats atalaya-model atalaya-domain atalaya-log atalaya-s
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CARGO_TARGET_DIR)/debug/atalaya
+# Seconds for each target of `make fuzz`.
+SECONDS := 60
 # Further arguments: `make demo ARGS="--json summary.json"`, `make e2e ARGS="-k kill"`.
 ARGS ?=
 
 STEPS := system fetch venv format tidy lint build unit e2e
 
-.PHONY: help check test demo release clean-venv $(STEPS)
+.PHONY: help check test demo release fuzz clean-venv $(STEPS)
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s%s\n", $$1, $$2 }'
@@ -73,6 +75,9 @@ unit: ## unit, integration and doc tests
 
 e2e: ## the real Python clients against the built program (ARGS="-k registry")
 	ATALAYA_BIN=$(BIN) $(VENV)/bin/python -m pytest tests $(ARGS)
+
+fuzz: ## fuzz every reader of foreign bytes, with nightly and cargo-fuzz (SECONDS=600, ARGS="pickle onnx")
+	CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/fuzz fuzz/run.sh $(SECONDS) $(ARGS)
 
 clean-venv: ## remove .venv
 	rm -rf $(VENV)

@@ -1,8 +1,9 @@
-//! What the tests of every crate share and nobody ships: the repository's fixtures as bytes, and a reader of numpy's
-//! files. Pure crates may not touch files, so their tests come here for them. Everything panics with the path and the
+//! What the tests of every crate share and nobody ships: the repository's fixtures as bytes, a reader of numpy's
+//! files, and a writer of ONNX files. Pure crates may not touch files, so their tests come here for them. Everything panics with the path and the
 //! reason, because a test has nothing better to do.
 
 pub mod npy;
+pub mod onnx_file;
 
 mod fixtures;
 

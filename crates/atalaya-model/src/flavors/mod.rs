@@ -68,6 +68,25 @@ pub trait Flavor: Send + Sync {
 /// Every flavor that runs natively, in the order in which a model that has several is tried.
 pub static FLAVORS: &[&dyn Flavor] = &[&Sklearn, &Lightgbm, &Xgboost, &Onnx];
 
+/// Path and bytes of the file that the flavor's `data` names, or of the one that it has when `MLmodel` does not say.
+fn data_file<'a>(
+    manifest: &'a Manifest,
+    files: &'a ModelFiles,
+    flavor: &str,
+    absent: &'a str,
+) -> Result<(&'a str, &'a [u8]), LoadError> {
+    let path = setting(manifest, flavor, "data").unwrap_or(absent);
+    let bytes = files
+        .read(path)
+        .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
+    Ok((path, bytes))
+}
+
+/// A setting of a flavor.
+fn setting<'a>(manifest: &'a Manifest, flavor: &str, key: &str) -> Option<&'a str> {
+    manifest.flavor(flavor).and_then(|config| config.get(key))
+}
+
 /// Longest text of a model's own that an error or an outline repeats.
 const SHOWN_CHARS: usize = 60;
 

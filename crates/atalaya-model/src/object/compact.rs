@@ -197,7 +197,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Tree<'_>, ObjectError> {
         nodes.push(from.node()?);
     }
     // Each value is referred to by an earlier one, but for the root.
-    if nodes.len() != from.references as usize {
+    if nodes.is_empty() || nodes.len() != from.references as usize {
         return Err(ObjectError::Compact);
     }
     let origin = Origin {
@@ -205,7 +205,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Tree<'_>, ObjectError> {
         protocol: 0,
         instructions: Vec::new(),
     };
-    Builder::finished(nodes, origin).ok_or(ObjectError::Compact)
+    Builder::finished(nodes, origin, bytes.len())
 }
 
 struct In<'a> {

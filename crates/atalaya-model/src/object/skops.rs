@@ -115,7 +115,7 @@ pub fn read_skops(bytes: &[u8]) -> Result<Tree<'_>, ObjectError> {
         protocol,
         instructions: reader.loaders,
     };
-    Ok(reader.builder.finish(root, origin))
+    reader.builder.finish(root, origin)
 }
 
 /// The bytes of a member, with its real size checked against the limits while it inflates.

@@ -2,6 +2,8 @@
 //! is cyclic. Nothing here recurses, so neither building nor dropping can exhaust the stack.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use super::error::ObjectError;
@@ -16,6 +18,19 @@ pub struct Tree<'a> {
     nodes: Vec<Node<'a>>,
     root: NodeId,
     origin: Origin,
+    attributes: Attributes,
+}
+
+/// Most attributes that are searched one by one; estimators have some twenty.
+const FEW_ATTRIBUTES: usize = 64;
+
+/// Where the keys of the large dicts stand that are the state of an object. Without it, a small file whose ensemble holds
+/// one object of many attributes again and again would be read for hours.
+#[derive(Debug, Default)]
+struct Attributes {
+    hasher: RandomState,
+    /// Hash and position of each key that is text, in order.
+    places: HashMap<NodeId, Vec<(u64, usize)>>,
 }
 
 /// A value of one [`Tree`].
@@ -117,6 +132,21 @@ impl<'a> Tree<'a> {
         &self.nodes[id.0 as usize]
     }
 
+    /// The value of the last of the `pairs` of the dict `id` whose key is `key`.
+    pub(super) fn find(&self, id: NodeId, pairs: &[(NodeId, NodeId)], key: &str) -> Option<NodeId> {
+        let same = |at: &(NodeId, NodeId)| matches!(self.node(at.0), Node::Str(text) if text == key);
+        let found = match self.attributes.places.get(&id) {
+            None => pairs.iter().rev().find(|pair| same(pair)),
+            Some(places) => {
+                let hash = self.attributes.hasher.hash_one(key);
+                let end = places.partition_point(|(found, _)| *found <= hash);
+                let equal = places[..end].iter().rev().take_while(|(found, _)| *found == hash);
+                equal.map(|(_, position)| &pairs[*position]).find(|pair| same(pair))
+            }
+        };
+        found.map(|(_, value)| *value)
+    }
+
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -200,24 +230,82 @@ impl<'a> Builder<'a> {
         &mut self.nodes[id.0 as usize]
     }
 
-    /// The tree of these values, of which the first is the root; `None` without any.
-    pub(super) fn finished(nodes: Vec<Node<'a>>, origin: Origin) -> Option<Tree<'a>> {
-        let root = NodeId(0);
-        (!nodes.is_empty()).then_some(Tree { nodes, root, origin })
+    /// The tree of these values, of which the first is the root, from a file of `file_bytes`.
+    pub(super) fn finished(nodes: Vec<Node<'a>>, origin: Origin, file_bytes: usize) -> Result<Tree<'a>, ObjectError> {
+        let budget = Budget::for_file(file_bytes)?;
+        Self { nodes, budget }.finish(NodeId(0), origin)
     }
 
-    pub(super) fn finish(self, root: NodeId, origin: Origin) -> Tree<'a> {
-        Tree {
+    pub(super) fn finish(mut self, root: NodeId, origin: Origin) -> Result<Tree<'a>, ObjectError> {
+        let attributes = self.attributes()?;
+        Ok(Tree {
             nodes: self.nodes,
             root,
             origin,
+            attributes,
+        })
+    }
+
+    fn attributes(&mut self) -> Result<Attributes, ObjectError> {
+        let Self { nodes, budget } = self;
+        let at = |id: NodeId| &nodes[id.0 as usize];
+        let mut attributes = Attributes::default();
+        for node in nodes.iter() {
+            let Node::Object(object) = node else { continue };
+            let Some(state) = object.state else { continue };
+            let Node::Dict(pairs) = at(state) else { continue };
+            if pairs.len() <= FEW_ATTRIBUTES || attributes.places.contains_key(&state) {
+                continue;
+            }
+            budget.charge(pairs.len() * size_of::<(u64, usize)>())?;
+            let mut places = Vec::with_capacity(pairs.len());
+            for (position, (key, _)) in pairs.iter().enumerate() {
+                if let Node::Str(key) = at(*key) {
+                    places.push((attributes.hasher.hash_one(&**key), position));
+                }
+            }
+            places.sort_unstable();
+            attributes.places.insert(state, places);
         }
+        Ok(attributes)
     }
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_equal_attributes_the_last_counts_however_many_there_are() {
+        for others in [0, 3, FEW_ATTRIBUTES, 1000] {
+            let mut builder = Builder::new(0).unwrap();
+            let mut pairs = Vec::new();
+            let numbered = (0..others).map(|n| format!("x{n}"));
+            for (value, key) in (0i64..).zip(["a".to_owned()].into_iter().chain(numbered).chain(["a".to_owned()])) {
+                let key = builder.add(Node::Str(Cow::Owned(key))).unwrap();
+                pairs.push((key, builder.add(Node::Int(value)).unwrap()));
+            }
+            let last = i64::try_from(pairs.len()).unwrap() - 1;
+            let state = builder.add(Node::Dict(pairs)).unwrap();
+            let object = builder.add_object(NONE, None).unwrap();
+            if let Node::Object(object) = builder.node_mut(object) {
+                object.state = Some(state);
+            }
+            let origin = Origin {
+                container: "pickle",
+                protocol: 4,
+                instructions: Vec::new(),
+            };
+            let tree = builder.finish(object, origin).unwrap();
+            assert_eq!(tree.root().attr("a").unwrap().as_i64(), Some(last));
+            assert_eq!(
+                tree.root().attr("x2").map(View::as_i64),
+                (others > 2).then_some(Some(3))
+            );
+            assert!(tree.root().attr("b").is_none());
+        }
+    }
 
     #[test]
     fn a_value_takes_little_room() {

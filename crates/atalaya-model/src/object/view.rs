@@ -122,7 +122,8 @@ impl<'t> View<'t> {
     #[must_use]
     pub fn get(self, key: &str) -> Option<View<'t>> {
         let Node::Dict(pairs) = self.node() else { return None };
-        self.find(pairs, key)
+        let found = self.tree.find(self.id, pairs, key)?;
+        Some(View::new(self.tree, found))
     }
 
     /// Keys and values of a dict, in the order of insertion; a key may come twice.
@@ -228,14 +229,5 @@ impl<'t> View<'t> {
             Node::Array(array) if matches!(array.data, Elements::Raw(_)) => array.strings(),
             _ => self.elements()?.map(|item| item.as_str().map(str::to_owned)).collect(),
         }
-    }
-
-    fn find(self, pairs: &'t [(NodeId, NodeId)], key: &str) -> Option<View<'t>> {
-        let tree = self.tree;
-        let found = pairs
-            .iter()
-            .rev()
-            .find(|(k, _)| matches!(tree.node(*k), Node::Str(text) if text == key));
-        found.map(|(_, value)| View::new(tree, *value))
     }
 }

@@ -6,50 +6,19 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 use atalaya_model::flavors::onnx::{self, OnnxModel};
 use atalaya_model::payload::{ContentType, decode, encode_named};
 use atalaya_model::{LoadError, Manifest, Method, ModelFiles, PredictError, Predictor, load};
 use atalaya_testkit::npy::{self, Values};
+use atalaya_testkit::onnx_file::{bytes, file, floats, int, ints, node, stored, stored_ints, text, texts, value};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::sklearn_case::{Flat, flat};
+
 const MANIFEST: &str = "flavors:\n  onnx:\n    data: model.onnx\n";
-
-/// Elements of an output, row after row.
-#[derive(Debug, PartialEq)]
-enum Flat {
-    Numbers(Vec<f64>),
-    Texts(Vec<String>),
-}
-
-fn flat(values: &ArrayRef) -> Flat {
-    #[expect(clippy::cast_precision_loss, reason = "recorded labels are small")]
-    match values.data_type() {
-        DataType::Float64 => Flat::Numbers(values.as_primitive::<Float64Type>().values().to_vec()),
-        DataType::Int64 => Flat::Numbers(
-            values
-                .as_primitive::<Int64Type>()
-                .values()
-                .iter()
-                .map(|v| *v as f64)
-                .collect(),
-        ),
-        DataType::Boolean => Flat::Numbers(
-            values
-                .as_boolean()
-                .iter()
-                .map(|v| f64::from(u8::from(v == Some(true))))
-                .collect(),
-        ),
-        DataType::Utf8 => Flat::Texts(values.as_string::<i32>().iter().flatten().map(str::to_owned).collect()),
-        DataType::FixedSizeList(..) => flat(values.as_fixed_size_list().values()),
-        other => panic!("an output of type {other}"),
-    }
-}
 
 /// A recorded model: its files, its input, and each output's elements with their tolerances.
 struct Case {
@@ -365,98 +334,6 @@ fn the_loader_takes_the_flavor() {
     let case = &SMALL[0];
     let loaded = load(&case.files).unwrap();
     assert_eq!((loaded.flavor, loaded.executor), ("onnx", "native"));
-}
-
-// A writer of the few messages that the tests below need.
-
-fn varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value >>= 7;
-    }
-    out.push(value.to_le_bytes()[0]);
-}
-
-fn bytes(number: u64, content: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    varint(number << 3 | 2, &mut out);
-    varint(content.len() as u64, &mut out);
-    out.extend(content);
-    out
-}
-
-fn int(number: u64, value: i64) -> Vec<u8> {
-    let mut out = Vec::new();
-    varint(number << 3, &mut out);
-    varint(value.cast_unsigned(), &mut out);
-    out
-}
-
-fn text(number: u64, content: &str) -> Vec<u8> {
-    bytes(number, content.as_bytes())
-}
-
-/// `name` as float (1), int64 (7) or string (8), of some sizes; -1 is open.
-fn value(number: u64, name: &str, kind: i64, sizes: &[i64]) -> Vec<u8> {
-    let sizes: Vec<u8> = sizes
-        .iter()
-        .flat_map(|size| bytes(1, &if *size < 0 { text(2, "N") } else { int(1, *size) }))
-        .collect();
-    let tensor = [int(1, kind), bytes(2, &sizes)].concat();
-    bytes(number, &[text(1, name), bytes(2, &bytes(1, &tensor))].concat())
-}
-
-fn node(domain: &str, op: &str, inputs: &[&str], outputs: &[&str], attributes: &[Vec<u8>]) -> Vec<u8> {
-    let mut content: Vec<u8> = inputs.iter().flat_map(|input| text(1, input)).collect();
-    content.extend(outputs.iter().flat_map(|output| text(2, output)));
-    content.extend([text(3, "n"), text(4, op), text(7, domain)].concat());
-    content.extend(attributes.iter().flat_map(|attribute| bytes(5, attribute)));
-    bytes(1, &content)
-}
-
-fn ints(name: &str, values: &[i64]) -> Vec<u8> {
-    let mut out = text(1, name);
-    values.iter().for_each(|value| out.extend(int(8, *value)));
-    out
-}
-
-fn floats(name: &str, values: &[f32]) -> Vec<u8> {
-    let packed: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    [text(1, name), bytes(7, &packed)].concat()
-}
-
-fn texts(name: &str, values: &[&str]) -> Vec<u8> {
-    let mut out = text(1, name);
-    values.iter().for_each(|value| out.extend(text(9, value)));
-    out
-}
-
-/// A stored tensor of floats.
-fn stored(name: &str, sizes: &[i64], values: &[f32]) -> Vec<u8> {
-    let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let sizes: Vec<u8> = sizes.iter().flat_map(|size| int(1, *size)).collect();
-    bytes(5, &[sizes, int(2, 1), text(8, name), bytes(9, &raw)].concat())
-}
-
-/// A stored list of int64.
-fn stored_ints(name: &str, values: &[i64]) -> Vec<u8> {
-    let packed: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    bytes(
-        5,
-        &[int(1, values.len() as i64), int(2, 7), text(8, name), bytes(9, &packed)].concat(),
-    )
-}
-
-/// A model of one graph, with version 17 of `ai.onnx` and 3 of `ai.onnx.ml`.
-fn file(parts: &[Vec<u8>]) -> Vec<u8> {
-    let opset = |domain: &str, version| bytes(8, &[text(1, domain), int(2, version)].concat());
-    [
-        int(1, 8),
-        bytes(7, &parts.concat()),
-        opset("", 17),
-        opset("ai.onnx.ml", 3),
-    ]
-    .concat()
 }
 
 fn open(model: &[u8]) -> Result<OnnxModel, LoadError> {

@@ -30,7 +30,8 @@ pub(crate) enum Outcome {
 }
 
 /// Elements of an answer, row after row.
-enum Flat {
+#[derive(Debug, PartialEq)]
+pub(crate) enum Flat {
     Numbers(Vec<f64>),
     Texts(Vec<String>),
 }
@@ -191,7 +192,7 @@ fn by_row(values: &[f64], outputs: usize, rows: usize, width: usize) -> Vec<f64>
 }
 
 #[expect(clippy::cast_precision_loss, reason = "recorded labels are small")]
-fn flat(values: &ArrayRef) -> Flat {
+pub(crate) fn flat(values: &ArrayRef) -> Flat {
     match values.data_type() {
         DataType::Float64 => Flat::Numbers(values.as_primitive::<Float64Type>().values().to_vec()),
         DataType::Int64 => Flat::Numbers(

@@ -34,7 +34,7 @@ use self::input::Input;
 use crate::compiled::Form;
 use crate::ensemble::Ensembles;
 use crate::files::ModelFiles;
-use crate::flavors::{Flavor, shown, sklearn};
+use crate::flavors::{Flavor, data_file, setting, shown, sklearn};
 use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
@@ -64,7 +64,7 @@ impl Flavor for Lightgbm {
         files: &ModelFiles,
         form: &mut Form,
     ) -> Result<Arc<dyn Predictor>, LoadError> {
-        let (path, bytes) = file(manifest, files)?;
+        let (path, bytes) = data_file(manifest, files, "lightgbm", DEFAULT_PATH)?;
         let class = class_name(manifest);
         if is_booster(class) {
             let model = load(manifest, bytes, &mut form.ensembles)?;
@@ -78,7 +78,9 @@ impl Flavor for Lightgbm {
         }
         let skops = bytes.starts_with(b"PK\x03\x04");
         // Content decides; a declaration that disagrees with it is not to be trusted with either reader.
-        if skops != (config(manifest, "serialization_format") == Some("skops")) || skops != path.ends_with(".skops") {
+        if skops != (setting(manifest, "lightgbm", "serialization_format") == Some("skops"))
+            || skops != path.ends_with(".skops")
+        {
             return Err(LoadError::Malformed {
                 reason: "the model file is not of the format that `MLmodel` declares".to_owned(),
             });
@@ -95,7 +97,7 @@ impl Flavor for Lightgbm {
     }
 
     fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
-        let (path, bytes) = file(manifest, files)?;
+        let (path, bytes) = data_file(manifest, files, "lightgbm", DEFAULT_PATH)?;
         if is_booster(class_name(manifest)) {
             return Ok(outline::outline(path, bytes)?);
         }
@@ -103,25 +105,12 @@ impl Flavor for Lightgbm {
     }
 }
 
-fn config<'a>(manifest: &'a Manifest, key: &str) -> Option<&'a str> {
-    manifest.flavor("lightgbm").and_then(|config| config.get(key))
-}
-
 fn class_name(manifest: &Manifest) -> &str {
-    config(manifest, "model_class").unwrap_or(BOOSTER)
+    setting(manifest, "lightgbm", "model_class").unwrap_or(BOOSTER)
 }
 
 fn is_booster(class: &str) -> bool {
     class == BOOSTER || class == "lightgbm.Booster"
-}
-
-/// Path and bytes of the model's file.
-fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &'a [u8]), LoadError> {
-    let path = config(manifest, "data").unwrap_or(DEFAULT_PATH);
-    let bytes = files
-        .read(path)
-        .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
-    Ok((path, bytes))
 }
 
 fn load(manifest: &Manifest, bytes: &[u8], ensembles: &mut Ensembles) -> Result<LightgbmModel, LightgbmError> {

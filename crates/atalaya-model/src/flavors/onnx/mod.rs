@@ -24,7 +24,7 @@ pub use ops::operators;
 use std::sync::Arc;
 
 use crate::files::ModelFiles;
-use crate::flavors::Flavor;
+use crate::flavors::{Flavor, data_file};
 use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
@@ -47,19 +47,9 @@ impl Flavor for Onnx {
     }
 
     fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
-        let (path, bytes) = file(manifest, files)?;
+        let (path, bytes) = data_file(manifest, files, "onnx", DEFAULT_FILE)?;
         Ok(outline::outline(path, bytes)?)
     }
-}
-
-/// Path and bytes of the model's file.
-fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &'a [u8]), LoadError> {
-    let path = manifest.flavor("onnx").and_then(|flavor| flavor.get("data"));
-    let path = path.unwrap_or(DEFAULT_FILE);
-    let bytes = files
-        .read(path)
-        .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
-    Ok((path, bytes))
 }
 
 /// Reads, checks and compiles an ONNX model.
@@ -67,7 +57,7 @@ fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &
 /// # Errors
 /// As [`Flavor::load`].
 pub fn load(manifest: &Manifest, files: &ModelFiles) -> Result<OnnxModel, LoadError> {
-    let (path, bytes) = file(manifest, files)?;
+    let (path, bytes) = data_file(manifest, files, "onnx", DEFAULT_FILE)?;
     let folder = path.rfind('/').map_or("", |end| &path[..=end]);
     Ok(OnnxModel::compile(bytes, folder, manifest, files)?)
 }

@@ -23,13 +23,24 @@ const MEMBERS: &[&str] = &[
 ];
 /// Attributes of one class alone: elsewhere they hold templates that were never fitted.
 const CALIBRATED: &[&str] = &["estimator", "base_estimator", "calibrators"];
+/// Most values that are looked at to find members, of all estimators together.
+const STEPS_MAX: usize = 1_000_000;
 /// So many members of one class in a row are shown as one.
 const RUN: usize = 4;
+
+/// What may still be shown and looked at: an object may hold itself, and a list of a million of it.
+struct Left {
+    parts: usize,
+    steps: usize,
+}
 
 /// The outline of the object in `path`.
 pub(super) fn outline(tree: &Tree<'_>, path: &str, bytes: usize) -> Outline {
     let survey = tree.survey();
-    let mut left = OUTLINE_PARTS_MAX;
+    let mut left = Left {
+        parts: OUTLINE_PARTS_MAX,
+        steps: STEPS_MAX,
+    };
     Outline {
         file: path.to_owned(),
         bytes: bytes as u64,
@@ -39,8 +50,8 @@ pub(super) fn outline(tree: &Tree<'_>, path: &str, bytes: usize) -> Outline {
     }
 }
 
-fn part(view: View<'_>, name: &str, depth: usize, left: &mut usize) -> OutlinePart {
-    *left = left.saturating_sub(1);
+fn part(view: View<'_>, name: &str, depth: usize, left: &mut Left) -> OutlinePart {
+    left.parts = left.parts.saturating_sub(1);
     let parts = if depth < OUTLINE_DEPTH_MAX {
         members(view, depth, left)
     } else {
@@ -68,7 +79,7 @@ fn class(view: View<'_>) -> String {
     view.as_str().map_or_else(|| view.describe(), shown)
 }
 
-fn members(view: View<'_>, depth: usize, left: &mut usize) -> Vec<OutlinePart> {
+fn members(view: View<'_>, depth: usize, left: &mut Left) -> Vec<OutlinePart> {
     let calibrated = view
         .class()
         .is_some_and(|(module, name)| module.starts_with("sklearn.") && name == "_CalibratedClassifier");
@@ -76,10 +87,15 @@ fn members(view: View<'_>, depth: usize, left: &mut usize) -> Vec<OutlinePart> {
     let mut found: Vec<OutlinePart> = Vec::new();
     for attribute in attributes {
         let Some(held) = view.attr(attribute) else { continue };
-        for (name, member) in named(held, attribute) {
-            if *left == 0 {
+        let elements = held.elements().into_iter().flatten();
+        for element in held.as_object().map(|_| held).into_iter().chain(elements) {
+            if left.parts == 0 || left.steps == 0 {
                 return found;
             }
+            left.steps -= 1;
+            let Some((name, member)) = named(element, attribute) else {
+                continue;
+            };
             let same = |last: &OutlinePart| last.count > 0 && last.class == class(member) && last.parts.is_empty();
             let run = found.iter().rev().take_while(|last| same(last)).count();
             match found.last_mut() {
@@ -96,36 +112,21 @@ fn members(view: View<'_>, depth: usize, left: &mut usize) -> Vec<OutlinePart> {
                         parts: Vec::new(),
                     });
                 }
-                _ => found.push(part(member, &name, depth + 1, left)),
+                _ => found.push(part(member, name, depth + 1, left)),
             }
         }
     }
     found
 }
 
-/// The estimators that an attribute holds: one, a list of them, or a list of names and them.
-fn named<'t>(held: View<'t>, attribute: &str) -> Vec<(String, View<'t>)> {
-    if held.as_object().is_some() {
-        return vec![(attribute.to_owned(), held)];
+/// An estimator that an attribute or its list holds, itself or with its name.
+fn named<'t>(element: View<'t>, attribute: &'t str) -> Option<(&'t str, View<'t>)> {
+    if element.as_object().is_some() {
+        return Some((attribute, element));
     }
-    let Some(elements) = held.elements() else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for element in elements {
-        if element.as_object().is_some() {
-            found.push((attribute.to_owned(), element));
-            continue;
-        }
-        let mut pair = element.elements().into_iter().flatten();
-        let (Some(name), Some(member)) = (pair.next().and_then(View::as_str), pair.next()) else {
-            continue;
-        };
-        if member.as_object().is_some() || member.as_str().is_some() {
-            found.push((name.to_owned(), member));
-        }
-    }
-    found
+    let mut pair = element.elements()?;
+    let (name, member) = (pair.next()?.as_str()?, pair.next()?);
+    (member.as_object().is_some() || member.as_str().is_some()).then_some((name, member))
 }
 
 /// Sizes that say what an estimator costs and needs.

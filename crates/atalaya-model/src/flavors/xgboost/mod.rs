@@ -39,7 +39,7 @@ use self::value::Value;
 use crate::compiled::Form;
 use crate::ensemble::Ensembles;
 use crate::files::ModelFiles;
-use crate::flavors::{Flavor, shown};
+use crate::flavors::{Flavor, data_file, setting, shown};
 use crate::inspect::Outline;
 use crate::load::LoadError;
 use crate::manifest::Manifest;
@@ -69,7 +69,7 @@ impl Flavor for Xgboost {
         files: &ModelFiles,
         form: &mut Form,
     ) -> Result<Arc<dyn Predictor>, LoadError> {
-        let (_, bytes) = file(manifest, files)?;
+        let (_, bytes) = data_file(manifest, files, "xgboost", DEFAULT_PATH)?;
         self.wake(manifest, bytes, form)
     }
 
@@ -86,28 +86,15 @@ impl Flavor for Xgboost {
     }
 
     fn outline(&self, manifest: &Manifest, files: &ModelFiles) -> Result<Outline, LoadError> {
-        let (path, bytes) = file(manifest, files)?;
+        let (path, bytes) = data_file(manifest, files, "xgboost", DEFAULT_PATH)?;
         let root = read(bytes)?;
         let booster = Booster::parse(&root)?;
         Ok(outline::outline(&booster, class_name(manifest), path, bytes))
     }
 }
 
-fn config<'a>(manifest: &'a Manifest, key: &str) -> Option<&'a str> {
-    manifest.flavor("xgboost").and_then(|config| config.get(key))
-}
-
 fn class_name(manifest: &Manifest) -> &str {
-    config(manifest, "model_class").unwrap_or(DEFAULT_CLASS)
-}
-
-/// Path and bytes of the Booster's file.
-fn file<'a>(manifest: &'a Manifest, files: &'a ModelFiles) -> Result<(&'a str, &'a [u8]), LoadError> {
-    let path = config(manifest, "data").unwrap_or(DEFAULT_PATH);
-    let bytes = files
-        .read(path)
-        .ok_or_else(|| LoadError::FileMissing { path: path.to_owned() })?;
-    Ok((path, bytes))
+    setting(manifest, "xgboost", "model_class").unwrap_or(DEFAULT_CLASS)
 }
 
 fn unsupported(place: &str, what: impl Into<String>) -> XgboostError {

@@ -6,9 +6,10 @@ use super::error::XgboostError;
 use super::value::Value;
 use crate::ensemble::{Builder, Categories, Ensemble, Missing, Node, Rules, Side, Tree};
 
-/// Memory that the sets of categories of any model may take, and memory per byte of the file.
-const FREE_SET_BYTES: usize = 64 << 20;
-const SET_BYTES_PER_FILE_BYTE: usize = 8;
+/// Memory that the sets of categories and the vectors of leaves of any model may take, and memory per byte of the file. A
+/// file may have one for many nodes.
+const FREE_SHARED_BYTES: usize = 64 << 20;
+const SHARED_BYTES_PER_FILE_BYTE: usize = 8;
 const PLACE: &str = "the trees";
 
 /// What a leaf adds to the sum of `group`, from what the file says of it and of its tree.
@@ -98,9 +99,9 @@ impl<'f> Trees<'f> {
         leaf: &Leaf<'_>,
     ) -> Result<Ensemble<f32, f32>, XgboostError> {
         let mut builder = Builder::new(booster.features, booster.groups, Rules::default());
-        let mut set_bytes = file_bytes
-            .saturating_mul(SET_BYTES_PER_FILE_BYTE)
-            .saturating_add(FREE_SET_BYTES);
+        let mut shared_bytes = file_bytes
+            .saturating_mul(SHARED_BYTES_PER_FILE_BYTE)
+            .saturating_add(FREE_SHARED_BYTES);
         for (number, (tree, group)) in self.trees.iter().zip(&self.groups).enumerate() {
             let one = One {
                 tree,
@@ -111,7 +112,7 @@ impl<'f> Trees<'f> {
                 return one.wrong("`size_leaf_vector` is not the number of outputs");
             }
             let first = if width > 1 { 0 } else { *group };
-            let (nodes, mut values) = one.read(width, &mut set_bytes)?;
+            let (nodes, mut values) = one.read(width, &mut shared_bytes)?;
             for (position, value) in values.iter_mut().enumerate() {
                 *value = leaf(*value, number, first + position % width);
             }
@@ -127,6 +128,12 @@ impl<'f> Trees<'f> {
         }
         Ok(builder.build())
     }
+}
+
+/// Takes `bytes` from what is left.
+fn take(left: &mut usize, bytes: usize, what: &'static str) -> Result<(), XgboostError> {
+    *left = left.checked_sub(bytes).ok_or(XgboostError::TooLarge { what })?;
+    Ok(())
 }
 
 /// How many values a leaf of the tree has.
@@ -162,7 +169,7 @@ impl One<'_> {
     }
 
     /// Nodes, and the values of leaves of `width` values each.
-    fn read(&self, width: usize, set_bytes: &mut usize) -> Result<(Vec<Node<f32>>, Vec<f32>), XgboostError> {
+    fn read(&self, width: usize, shared_bytes: &mut usize) -> Result<(Vec<Node<f32>>, Vec<f32>), XgboostError> {
         let Some(count) = count(self.tree.at(&["tree_param", "num_nodes"])) else {
             return self.wrong("`num_nodes` is not a count");
         };
@@ -172,7 +179,7 @@ impl One<'_> {
         let features = self.ints("split_indices", length)?;
         let conditions = self.singles("split_conditions", count)?;
         let default_left = self.ints("default_left", length)?;
-        let mut categories = self.categories(count, set_bytes)?;
+        let mut categories = self.categories(count, shared_bytes)?;
         let values = self.leaf_values(width, count)?;
         // What cannot be reached may be anything; what can be reached is checked by the builder.
         let unsigned = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
@@ -184,11 +191,15 @@ impl One<'_> {
                 });
                 match &values {
                     None => leaves.push(conditions[node]),
-                    Some(values) => leaves.extend_from_slice(
-                        values
-                            .of(node, right[node], width)
-                            .ok_or_else(|| XgboostError::content(self.place.clone(), "a leaf has no values"))?,
-                    ),
+                    Some(values) => {
+                        // Twice: here and in the compiled form.
+                        take(shared_bytes, 8 * width, "the memory that the leaves take")?;
+                        leaves.extend_from_slice(
+                            values
+                                .of(node, right[node], width)
+                                .ok_or_else(|| XgboostError::content(self.place.clone(), "a leaf has no values"))?,
+                        );
+                    }
                 }
                 continue;
             }
@@ -217,7 +228,11 @@ impl One<'_> {
     }
 
     /// The categories that go right, as a bit set, for each node that tests some. `None` when no node does.
-    fn categories(&self, count: usize, set_bytes: &mut usize) -> Result<Option<Vec<Option<Vec<u32>>>>, XgboostError> {
+    fn categories(
+        &self,
+        count: usize,
+        shared_bytes: &mut usize,
+    ) -> Result<Option<Vec<Option<Vec<u32>>>>, XgboostError> {
         if self.tree.get("split_type").is_none() {
             return Ok(None);
         }
@@ -240,7 +255,7 @@ impl One<'_> {
                 return self
                     .wrong("`categories_nodes`, `categories_segments` and `categories_sizes` contradict each other");
             };
-            *slot = Some(self.set(chosen, set_bytes)?);
+            *slot = Some(self.set(chosen, shared_bytes)?);
         }
         if types.iter().zip(&sets).any(|(kind, set)| (*kind != 0) != set.is_some()) {
             return self.wrong("`split_type` and `categories_nodes` contradict each other");
@@ -248,17 +263,18 @@ impl One<'_> {
         Ok(Some(sets))
     }
 
-    fn set(&self, categories: &[i64], set_bytes: &mut usize) -> Result<Vec<u32>, XgboostError> {
+    fn set(&self, categories: &[i64], shared_bytes: &mut usize) -> Result<Vec<u32>, XgboostError> {
         let most = categories.iter().copied().max().unwrap_or(0);
         let Some(most) = usize::try_from(most).ok().filter(|most| *most < MAX_CATEGORIES) else {
             return self.wrong("a category is out of range");
         };
         let words = most / 32 + 1;
         // Twice: here and in the compiled form. And reading the categories again and again must cost as well.
-        let left = set_bytes.checked_sub(8 * words + categories.len());
-        *set_bytes = left.ok_or(XgboostError::TooLarge {
-            what: "the memory that the categories take",
-        })?;
+        take(
+            shared_bytes,
+            8 * words + categories.len(),
+            "the memory that the categories take",
+        )?;
         let mut set = vec![0u32; words];
         for category in categories {
             let Ok(category) = usize::try_from(*category) else {

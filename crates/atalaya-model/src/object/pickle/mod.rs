@@ -54,7 +54,7 @@ pub fn read_pickle(bytes: &[u8]) -> Result<Tree<'_>, ObjectError> {
         protocol: machine.protocol,
         instructions: machine.tally.named(),
     };
-    Ok(machine.builder.finish(root, origin))
+    machine.builder.finish(root, origin)
 }
 
 /// The state of a pickle being read. `stack[marks.last()..]` is what Python calls the current stack.
