@@ -20,7 +20,7 @@ ARGS ?=
 
 STEPS := system fetch venv format tidy lint build unit e2e
 
-.PHONY: help check test demo release fuzz clean-venv $(STEPS)
+.PHONY: help check test demo release dist fuzz clean-venv $(STEPS)
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s%s\n", $$1, $$2 }'
@@ -38,10 +38,15 @@ check: format tidy ## the quick loop: format, tidy, lints, and the tests that li
 	CARGO_TARGET_DIR=$(INNER) cargo clippy --locked $(addprefix -p ,$(INNER_CRATES)) --all-targets -- -D warnings
 	CARGO_TARGET_DIR=$(INNER) cargo test --locked $(addprefix -p ,$(INNER_CRATES)) $(ARGS)
 
-release: system fetch ## the optimised binary that figures are measured with
+release: system fetch ## an optimised binary
 	@echo "release: a full optimised build; expect several times the time of the first demo build."
 	cargo build --locked --release --workspace --bin atalaya
 	@echo "release: $(CARGO_TARGET_DIR)/release/atalaya"
+
+dist: system fetch ## the binary that is shipped and that figures are measured with: crates are optimised together
+	@echo "dist: the optimised build with thin LTO; expect an hour or more on two cores."
+	cargo build --locked --profile dist --workspace --bin atalaya
+	@echo "dist: $(CARGO_TARGET_DIR)/dist/atalaya"
 
 system: ## install missing system packages (Debian, as root or with sudo), check cargo and Python
 	@PYTHON=$(PYTHON) .ci/system
