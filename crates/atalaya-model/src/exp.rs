@@ -34,6 +34,19 @@ pub(crate) fn exp_each(values: &mut [f64]) {
     }
 }
 
+/// Replaces each number `x` by `1 / (1 + exp(-x))`.
+pub(crate) fn expit_each(values: &mut [f64]) {
+    if values.len() >= TOGETHER && as_in_glibc() {
+        Level::best().run(Expit(values));
+    } else {
+        values.iter_mut().for_each(|x| *x = expit(*x));
+    }
+}
+
+fn expit(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
 /// Whether the C library gives what [`exp_block`] does.
 fn as_in_glibc() -> bool {
     static SAME: OnceLock<bool> = OnceLock::new();
@@ -60,6 +73,23 @@ impl Kernel for Exp<'_> {
             exp_block(block);
         }
         rest.iter_mut().for_each(|x| *x = x.exp());
+    }
+}
+
+struct Expit<'a>(&'a mut [f64]);
+
+impl Kernel for Expit<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (blocks, rest) = self.0.as_chunks_mut::<TOGETHER>();
+        for block in blocks {
+            block.iter_mut().for_each(|x| *x = -*x);
+            exp_block(block);
+            block.iter_mut().for_each(|x| *x = 1.0 / (1.0 + *x));
+        }
+        rest.iter_mut().for_each(|x| *x = expit(*x));
     }
 }
 

@@ -13,6 +13,7 @@ pub mod manifest;
 pub mod object;
 pub mod payload;
 pub mod predictor;
+mod product;
 pub mod signature;
 mod simd;
 mod wire;

@@ -8,7 +8,7 @@ use super::buffer::Buffer;
 use super::masks::{self, Grouping, Lanes, MIN_TREES, Masks};
 use super::number::Number;
 use super::packed::{Block, Context, Forest, either};
-use super::table::{BLOCK_ROWS, Layout, Table};
+use super::table::{BLOCK_ROWS, Layout, Table, WALK_ROWS};
 use super::tree::Rules;
 use super::words::{MAX_TREES, Word};
 use crate::simd::{Kernel, Level};
@@ -421,9 +421,6 @@ struct Scratch<Y> {
     codes: Codes,
     masks: Box<[Lanes; 128]>,
 }
-
-/// Rows that pass a tree that is walked before the next tree does: enough to pay for bringing it into the cache.
-const WALK_ROWS: usize = 6 * BLOCK_ROWS;
 
 impl<X: Number, Y: Number> Kernel for ManyRows<'_, X, Y> {
     type Output = ();

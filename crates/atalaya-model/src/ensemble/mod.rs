@@ -34,7 +34,7 @@
 //! Memory: check what a file claims before you make the vectors of a [`Tree`]; [`Builder::size_bytes`] and
 //! [`Ensemble::size_bytes`] say what the compiled form takes. Values that a library refuses (infinite ones in
 //! scikit-learn, NaN where it was not trained on any) are the caller's to refuse before it evaluates. Both layouts of
-//! [`Table`] are evaluated in blocks of [`BLOCK_ROWS`] rows, so a caller that has to convert its input may do so in pieces
+//! [`Table`] are evaluated in blocks of [`WALK_ROWS`] rows, so a caller that has to convert its input may do so in pieces
 //! of a multiple of that.
 
 mod bins;
@@ -57,5 +57,5 @@ pub use builder::{Builder, EnsembleError};
 pub use compiled::Ensemble;
 pub use number::Number;
 pub(crate) use stored::Ensembles;
-pub use table::{BLOCK_ROWS, Table};
+pub use table::{BLOCK_ROWS, Table, WALK_ROWS};
 pub use tree::{Categories, Missing, Node, Rules, Side, Tree};

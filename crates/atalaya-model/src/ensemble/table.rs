@@ -1,7 +1,10 @@
 //! The input of an ensemble: numbers row after row, or column after column.
 
-/// Rows that pass all trees before the next ones do.
+/// Rows whose codes are compared together.
 pub const BLOCK_ROWS: usize = 64;
+/// Rows that pass a tree that is walked before the next tree does: enough to pay for bringing it into the cache. A multiple
+/// of [`BLOCK_ROWS`].
+pub const WALK_ROWS: usize = 6 * BLOCK_ROWS;
 
 /// Borrowed numbers, all of the ensemble's columns.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! What an objective makes of the sums of leaves: `ObjectiveFunction::ConvertOutput` of LightGBM 4.7.
 
 use super::error::LightgbmError;
+use crate::exp::exp_each;
 
 /// From raw scores to predictions, `outputs` numbers per row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -86,11 +87,11 @@ impl Link {
             Self::Identity => {}
             Self::SignedSquare => each(scores, |score| sign(score) * score * score),
             Self::Sigmoid(sigmoid) => {
-                for score in scores {
-                    *score = 1.0 / (1.0 + (-sigmoid * *score).exp());
-                }
+                scores.iter_mut().for_each(|score| *score *= -sigmoid);
+                exp_each(scores);
+                each(scores, |power| 1.0 / (1.0 + power));
             }
-            Self::Exp => each(scores, f64::exp),
+            Self::Exp => exp_each(scores),
             Self::LogOnePlusExp => each(scores, |score| score.exp().ln_1p()),
             Self::Softmax => scores.chunks_exact_mut(outputs).for_each(softmax),
         }

@@ -34,7 +34,7 @@ impl Arrays {
             Values::Ints(values) => Arc::new(Int64Array::from(values)),
             Values::Bools(values) => Arc::new(BooleanArray::from(values)),
             Values::Texts(values) => Arc::new(StringArray::from_iter_values(values)),
-            Values::Labels(indices) => Labels::take_each(classes, &indices),
+            Values::Labels(indices) => Labels::take_each(classes, indices),
         };
         match width {
             None => values,

@@ -1,6 +1,6 @@
 //! What flows between the steps of a model: a row-major matrix of numbers, or columns as they came while some are text.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -124,11 +124,11 @@ fn is_number(data_type: &DataType) -> bool {
 const GATHERED_ROWS: usize = 256;
 
 /// Columns of numbers as a matrix. It is float32 only when every column is, as in pandas.
-pub(super) fn gather(rows: usize, columns: &[ArrayRef], names: &Names) -> Result<Matrix, PredictError> {
+pub(super) fn gather(rows: usize, columns: &[impl Borrow<ArrayRef>], names: &Names) -> Result<Matrix, PredictError> {
     let width = columns.len();
     let mut values = vec![0.0; rows * width];
     for (position, column) in columns.iter().enumerate() {
-        if !is_number(column.data_type()) {
+        if !is_number(column.borrow().data_type()) {
             let column = names.get(position).map_or_else(String::new, ToString::to_string);
             return Err(PredictError::Column {
                 column,
@@ -138,10 +138,11 @@ pub(super) fn gather(rows: usize, columns: &[ArrayRef], names: &Names) -> Result
     }
     for (number, piece) in values.chunks_mut(GATHERED_ROWS * width.max(1)).enumerate() {
         for (position, column) in columns.iter().enumerate() {
-            fill(column, number * GATHERED_ROWS, piece, position, width);
+            fill(column.borrow(), number * GATHERED_ROWS, piece, position, width);
         }
     }
-    let single = width > 0 && columns.iter().all(|column| *column.data_type() == DataType::Float32);
+    let is_single = |column: &ArrayRef| *column.data_type() == DataType::Float32;
+    let single = width > 0 && columns.iter().all(|column| is_single(column.borrow()));
     Ok(Matrix {
         rows,
         columns: width,
@@ -252,6 +253,7 @@ impl Matrix {
 }
 
 /// Whether no value is infinite or NaN: x * 0 is 0 for every other x, and NaN for those.
+#[inline]
 pub(super) fn all_finite(values: &[f64]) -> bool {
     let (chunks, rest) = values.as_chunks::<16>();
     let mut totals = [0.0; 16];
@@ -292,7 +294,7 @@ impl Source {
     pub(super) fn read(&self, batch: &RecordBatch) -> Result<Block, PredictError> {
         let mut columns = Vec::with_capacity(self.names.len());
         for position in 0..self.names.len() {
-            columns.push(Arc::clone(self.column(batch, position)?));
+            columns.push(self.column(batch, position)?);
         }
         let rows = batch.num_rows();
         let singles = columns
@@ -303,6 +305,7 @@ impl Source {
         if uniform && columns.iter().all(|column| is_number(column.data_type())) {
             return gather(rows, &columns, &self.names).map(Block::Numbers);
         }
+        let columns = columns.into_iter().map(Arc::clone).collect();
         Ok(Block::Columns { rows, columns })
     }
 

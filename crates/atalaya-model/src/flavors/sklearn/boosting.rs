@@ -6,7 +6,7 @@ use super::error::SklearnError;
 use super::estimator::{Estimator, Evaluation, Output, Wanted};
 use super::labels::Labels;
 use super::members::{Member, member};
-use super::numeric::{argmax, exp_minus_logsumexp, expit, logit, round_to_f32, softmax, sum};
+use super::numeric::{argmax, exp_minus_logsumexp, expit_each, logit, round_to_f32, softmax, sum};
 use super::part::Part;
 use super::tree::{Trees, Values};
 use crate::object::View;
@@ -261,8 +261,12 @@ impl Estimator for BoostingClassifier {
         let mut labels = Vec::with_capacity(x.rows());
         let mut probabilities = Vec::with_capacity(x.rows() * classes);
         if classes == 2 {
-            for raw in &raw {
-                let p = expit(if self.exponential { 2.0 * raw } else { *raw });
+            let mut found: Vec<f64> = raw
+                .iter()
+                .map(|raw| if self.exponential { 2.0 * raw } else { *raw })
+                .collect();
+            expit_each(&mut found);
+            for (raw, p) in raw.iter().zip(found) {
                 let pair = [1.0 - p, p];
                 let label = if self.version >= COMMON_LOSSES {
                     usize::from(*raw >= 0.0)

@@ -12,6 +12,7 @@ use super::transform::{Compiled, Transform};
 use super::weights::Weights;
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
+use crate::product::{Product, squares};
 
 /// Centres, and the sum of squares of each.
 #[derive(Debug)]
@@ -43,8 +44,8 @@ impl Centers {
 
     /// Calls `each` with the products of every row with every centre, and the row's own sum of squares.
     fn for_each_row(&self, x: &Block, mut each: impl FnMut(&[f64], f64, Precision)) -> Result<(), PredictError> {
-        let mut products = vec![0.0; self.centers.rows];
         if let Block::Sparse(x) = x {
+            let mut products = vec![0.0; self.centers.rows];
             x.check(&self.names, false)?;
             let precision = Precision::of(x.single && self.centers.single);
             for (columns, values) in x.rows() {
@@ -61,16 +62,25 @@ impl Centers {
         let x = x.numbers(&self.names)?;
         x.check(&self.names, false)?;
         let precision = Precision::of(x.single && self.centers.single);
-        for row in x.values.chunks_exact(x.columns.max(1)) {
-            for (product, center) in products.iter_mut().zip(self.centers.iter()) {
-                let pairs = row.iter().zip(center);
-                *product = pairs.fold(0.0, |total, (x, c)| precision.mul_add(*x, *c, total));
+        for rows in x.values.chunks(PIECE_ROWS * x.columns.max(1)) {
+            let sizes = Product {
+                rows: rows.len() / x.columns.max(1),
+                inner: x.columns,
+                columns: self.centers.rows,
+                transposed: true,
+            };
+            let products = precision.multiply(rows, &self.centers.values, sizes);
+            let squares = squares(rows, x.columns);
+            for (products, squared) in products.chunks_exact(self.centers.rows).zip(squares) {
+                each(products, squared, precision);
             }
-            each(&products, squared(Precision::Double, row), precision);
         }
         Ok(())
     }
 }
+
+/// Rows that are multiplied before anything is made of the products.
+const PIECE_ROWS: usize = 256;
 
 fn squared(precision: Precision, row: &[f64]) -> f64 {
     row.iter().fold(0.0, |total, x| precision.mul_add(*x, *x, total))

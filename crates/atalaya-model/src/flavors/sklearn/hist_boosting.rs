@@ -7,9 +7,10 @@ use super::estimator::{Estimator, Evaluation, Output, Wanted};
 use super::hist_columns::HistColumns;
 use super::hist_tree::{Known, tree};
 use super::labels::Labels;
-use super::numeric::{argmax, expit, softmax_in_order};
+use super::numeric::{argmax, expit_each, pairs, softmax_in_order};
 use super::part::Part;
 use crate::ensemble::{Builder, Ensemble, Rules, Table};
+use crate::exp::exp_each;
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
 
@@ -153,7 +154,7 @@ impl Estimator for HistRegressor {
     fn evaluate(&self, x: &Block, _: Wanted) -> Result<Evaluation, PredictError> {
         let mut raw = self.stages.raw(x)?;
         if self.exponential {
-            raw.iter_mut().for_each(|raw| *raw = raw.exp());
+            exp_each(&mut raw);
         }
         Ok(Evaluation::of(Output::floats(raw)))
     }
@@ -217,12 +218,9 @@ impl Estimator for HistClassifier {
         let probabilities = if !wanted.probabilities && self.version >= RAW_DECISION {
             Vec::new()
         } else if classes == 2 {
-            raw.iter()
-                .flat_map(|raw| {
-                    let p = expit(*raw);
-                    [1.0 - p, p]
-                })
-                .collect()
+            let mut found = raw.clone();
+            expit_each(&mut found);
+            pairs(&found)
         } else {
             // Raw scores lie output after output in memory, and numpy then adds one class after the other.
             let mut probabilities = raw.clone();

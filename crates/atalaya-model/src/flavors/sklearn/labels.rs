@@ -162,7 +162,7 @@ impl Labels {
     }
 
     /// The labels at `indices` of one set; of several sets of one type, those of each in turn.
-    pub(super) fn take_each(sets: &[Self], indices: &[usize]) -> ArrayRef {
+    pub(super) fn take_each(sets: &[Self], indices: Vec<usize>) -> ArrayRef {
         if let [only] = sets {
             return only.take(indices);
         }
@@ -199,9 +199,13 @@ impl Labels {
     }
 
     /// The labels at `indices`, each below [`Labels::len`].
-    pub(super) fn take(&self, indices: &[usize]) -> ArrayRef {
+    pub(super) fn take(&self, indices: Vec<usize>) -> ArrayRef {
         match self {
-            Self::Int(labels) => Arc::new(Int64Array::from_iter_values(indices.iter().map(|i| labels[*i]))),
+            // As many bytes per element: the same memory is used.
+            Self::Int(labels) => {
+                let labels: Vec<i64> = indices.into_iter().map(|i| labels[i]).collect();
+                Arc::new(Int64Array::from(labels))
+            }
             Self::Bool(labels) => Arc::new(indices.iter().map(|i| Some(labels[*i])).collect::<BooleanArray>()),
             Self::Float(labels) => Arc::new(Float64Array::from_iter_values(indices.iter().map(|i| labels[*i]))),
             Self::Text(labels) => Arc::new(StringArray::from_iter_values(indices.iter().map(|i| &*labels[*i]))),

@@ -4,13 +4,14 @@ use super::block::{Block, Matrix, Names};
 use super::compiler::Compiler;
 use super::error::SklearnError;
 use super::estimator::{Estimator, Evaluation, Output, Wanted};
-use super::numeric::{dot, dot_alone, dot_sparse, round_to_f32};
+use super::numeric::{dot_alone_each, dot_sparse, round_to_f32};
 use super::part::Part;
 use super::precision::Precision;
 use super::sparse::Sparse;
 use super::weights::Weights;
 use crate::object::View;
 use crate::predictor::{Method, PredictError};
+use crate::product::Product;
 
 /// Weights and intercepts of one or more outputs.
 #[derive(Debug)]
@@ -130,23 +131,35 @@ impl Linear {
     fn dense_scores(&self, x: &Matrix) -> Result<Vec<f64>, PredictError> {
         x.check(&self.names, false)?;
         let columns = x.columns.max(1);
-        let mut scores = Vec::with_capacity(x.rows * self.outputs);
         let single = self.single && x.single;
-        let round = |score: f64| {
-            if self.wide_intercepts {
-                score
-            } else {
-                round_to_f32(score)
+        let mut scores = match (single, x.sparse) {
+            (false, true) => {
+                let rows = x.values.chunks_exact(columns);
+                let products = |row| {
+                    self.weights
+                        .chunks_exact(columns)
+                        .map(move |weights| dot_sparse(row, weights))
+                };
+                rows.flat_map(products).collect()
+            }
+            (false, false) if self.outputs == 1 => dot_alone_each(&x.values, &self.weights),
+            _ => {
+                let sizes = Product {
+                    rows: x.rows,
+                    inner: x.columns,
+                    columns: self.outputs,
+                    transposed: true,
+                };
+                Precision::of(single).multiply(&x.values, &self.weights, sizes)
             }
         };
-        for row in x.values.chunks_exact(columns) {
-            for (weights, intercept) in self.weights.chunks_exact(columns).zip(&self.intercepts) {
-                scores.push(match (single, x.sparse) {
-                    (true, _) => round(dot_single(row, weights) + intercept),
-                    (false, true) => dot_sparse(row, weights) + intercept,
-                    (false, false) if self.outputs == 1 => dot_alone(row, weights) + intercept,
-                    (false, false) => dot(row, weights) + intercept,
-                });
+        let round = single && !self.wide_intercepts;
+        for row in scores.chunks_exact_mut(self.outputs) {
+            for (score, intercept) in row.iter_mut().zip(&self.intercepts) {
+                *score += intercept;
+                if round {
+                    *score = round_to_f32(*score);
+                }
             }
         }
         Ok(scores)
@@ -175,12 +188,6 @@ impl Linear {
         }
         Ok(scores)
     }
-}
-
-/// A row times weights in float32.
-fn dot_single(row: &[f64], weights: &[f64]) -> f64 {
-    let pairs = row.iter().zip(weights);
-    pairs.fold(0.0, |total, (x, w)| Precision::Single.mul_add(*x, *w, total))
 }
 
 /// A linear regressor.

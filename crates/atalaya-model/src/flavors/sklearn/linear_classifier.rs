@@ -8,7 +8,7 @@ use super::error::SklearnError;
 use super::estimator::{Estimator, Evaluation, Output, Values, Wanted, call_evaluated};
 use super::labels::Labels;
 use super::linear::{Linear, Scores};
-use super::numeric::argmax;
+use super::numeric::{argmax, pairs};
 use super::part::Part;
 use super::precision::Precision;
 use super::scale::Standard;
@@ -239,19 +239,25 @@ impl Link {
             Self::ModifiedHuber if classes == 2 => Precision::Double,
             _ => scores.precision,
         };
+        if let (2, Self::Expit { .. }) = (classes, self) {
+            let mut found = scores.values.clone();
+            precision.expit_each(&mut found);
+            let pairs = if precision.is_single() {
+                found.iter().flat_map(|p| [precision.round(1.0 - p), *p]).collect()
+            } else {
+                pairs(&found)
+            };
+            return precision.output(pairs, Some(2));
+        }
         if classes == 2 {
             let mut probabilities = Vec::with_capacity(scores.values.len() * 2);
             for d in &scores.values {
                 match self {
-                    Self::Expit { .. } => {
-                        let p = precision.expit(*d);
-                        probabilities.extend([precision.round(1.0 - p), p]);
-                    }
                     Self::ModifiedHuber => {
                         let p = clipped_half(*d);
                         probabilities.extend([1.0 - p, p]);
                     }
-                    Self::Softmax => {
+                    Self::Expit { .. } | Self::Softmax => {
                         let mut pair = [-d, *d];
                         precision.softmax(&mut pair);
                         probabilities.extend(pair);

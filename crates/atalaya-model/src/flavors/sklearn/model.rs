@@ -155,17 +155,17 @@ impl SklearnModel {
             served,
             Method::Predict | Method::PredictProba | Method::DecisionFunction
         );
-        if let (Some(model), true) = (&self.columnar, whole)
-            && let Some(columns) = self.source.doubles(batch)
-            && let Some(evaluation) = model.evaluate(&columns, batch.num_rows())
-        {
-            return self.answer(predictor, served, evaluation, || self.features(batch));
-        }
-        let block = self.features(batch)?;
         let wanted = Wanted {
             probabilities: true,
             scores: served == Method::DecisionFunction,
         };
+        if let (Some(model), true) = (&self.columnar, whole)
+            && let Some(columns) = self.source.doubles(batch)
+            && let Some(evaluation) = model.evaluate(&columns, batch.num_rows(), wanted)
+        {
+            return self.answer(predictor, served, evaluation, || self.features(batch));
+        }
+        let block = self.features(batch)?;
         let evaluation = predictor.evaluate(&block, wanted)?;
         self.answer(predictor, served, evaluation, || Ok(block))
     }

@@ -10,6 +10,7 @@ use super::part::{Part, length};
 use super::precision::Precision;
 use super::weights::Weights;
 use crate::predictor::{Method, PredictError};
+use crate::product::Product;
 
 /// What a layer does to its sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,44 +54,46 @@ impl Activation {
         })
     }
 
-    fn apply(self, precision: Precision, row: &mut [f64]) {
+    /// To rows of `width` numbers each.
+    fn apply(self, precision: Precision, rows: &mut [f64], width: usize) {
         match self {
             Self::Identity => {}
-            Self::Logistic => row.iter_mut().for_each(|x| *x = precision.expit(*x)),
-            Self::Tanh => row.iter_mut().for_each(|x| *x = precision.tanh(*x)),
-            Self::Relu => row.iter_mut().for_each(|x| *x = x.max(0.0)),
-            Self::Softmax => precision.softmax(row),
-            Self::Exponential => row.iter_mut().for_each(|x| *x = precision.exp(*x)),
+            Self::Logistic => precision.expit_each(rows),
+            Self::Tanh => rows.iter_mut().for_each(|x| *x = precision.tanh(*x)),
+            Self::Relu => rows.iter_mut().for_each(|x| *x = x.max(0.0)),
+            Self::Softmax => rows.chunks_exact_mut(width).for_each(|row| precision.softmax(row)),
+            Self::Exponential => precision.exp_each(rows),
         }
     }
 }
 
 impl Layer {
-    /// Adds to every output what the input at `position` gives it.
-    fn add(&self, precision: Precision, fused: bool, position: usize, x: f64, sums: &mut [f64]) {
+    /// Adds to every output what a stored number of a sparse row gives it.
+    fn add(&self, precision: Precision, position: usize, x: f64, sums: &mut [f64]) {
         for (total, weight) in sums.iter_mut().zip(self.weights.row(position)) {
-            *total = if fused {
-                precision.mul_add(x, *weight, *total)
-            } else {
-                precision.round(*total + precision.round(x * weight))
-            };
+            *total = precision.round(*total + precision.round(x * weight));
         }
     }
 
-    /// The sums of a row, before the activation.
-    fn sums(&self, precision: Precision, row: &[f64]) -> Vec<f64> {
-        let mut sums = vec![0.0; self.weights.columns];
-        for (position, x) in row.iter().enumerate() {
-            self.add(precision, true, position, *x, &mut sums);
-        }
-        self.biased(precision, sums)
-    }
-
-    fn biased(&self, precision: Precision, mut sums: Vec<f64>) -> Vec<f64> {
-        for (total, bias) in sums.iter_mut().zip(&self.bias) {
-            *total = precision.round(*total + bias);
-        }
+    /// The sums of rows, before the activation.
+    fn sums(&self, precision: Precision, rows: &[f64]) -> Vec<f64> {
+        let sizes = Product {
+            rows: rows.len() / self.weights.rows.max(1),
+            inner: self.weights.rows,
+            columns: self.weights.columns,
+            transposed: false,
+        };
+        let mut sums = precision.multiply(rows, &self.weights.values, sizes);
+        self.add_bias(precision, &mut sums);
         sums
+    }
+
+    fn add_bias(&self, precision: Precision, sums: &mut [f64]) {
+        for row in sums.chunks_exact_mut(self.bias.len()) {
+            for (total, bias) in row.iter_mut().zip(&self.bias) {
+                *total = precision.round(*total + bias);
+            }
+        }
     }
 }
 
@@ -137,31 +140,37 @@ impl Network {
             for (columns, stored) in x.rows() {
                 let mut sums = vec![0.0; first.weights.columns];
                 for (column, x) in columns.iter().zip(stored) {
-                    first.add(precision, false, *column as usize, *x, &mut sums);
+                    first.add(precision, *column as usize, *x, &mut sums);
                 }
-                values.extend(self.finish(precision, first.biased(precision, sums), rest));
+                first.add_bias(precision, &mut sums);
+                values.extend(self.finish(precision, sums, rest));
             }
             return Ok((values, precision));
         }
         let x = x.numbers(&self.names)?;
         x.check(&self.names, false)?;
         let precision = Precision::of(self.single && x.single);
-        for row in x.values.chunks_exact(x.columns.max(1)) {
-            values.extend(self.finish(precision, first.sums(precision, row), rest));
+        for rows in x.values.chunks(PIECE_ROWS * x.columns.max(1)) {
+            values.extend(self.finish(precision, first.sums(precision, rows), rest));
         }
         Ok((values, precision))
     }
 
     /// From the sums of the first layer to what the last one gives.
     fn finish(&self, precision: Precision, mut sums: Vec<f64>, rest: &[Layer]) -> Vec<f64> {
+        let mut width = self.layers.first().map_or(1, |first| first.bias.len());
         for layer in rest {
-            self.hidden.apply(precision, &mut sums);
+            self.hidden.apply(precision, &mut sums, width);
             sums = layer.sums(precision, &sums);
+            width = layer.bias.len();
         }
-        self.output.apply(precision, &mut sums);
+        self.output.apply(precision, &mut sums, width);
         sums
     }
 }
+
+/// Rows that pass all layers before the next ones do.
+const PIECE_ROWS: usize = 128;
 
 /// `MLPRegressor`.
 #[derive(Debug)]

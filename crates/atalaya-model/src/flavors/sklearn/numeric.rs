@@ -1,9 +1,21 @@
 //! The elementary arithmetic of numpy, SciPy and scikit-learn, in their order of operations, so that results agree bit for
 //! bit where Python agrees with itself.
 
+pub(super) use crate::exp::expit_each;
+use crate::simd::{Kernel, Level};
+
 /// `scipy.special.expit`.
 pub(super) fn expit(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
+}
+
+/// Probabilities of the second of two classes, as those of both.
+pub(super) fn pairs(probabilities: &[f64]) -> Vec<f64> {
+    let mut pairs = vec![0.0; 2 * probabilities.len()];
+    for (pair, p) in pairs.as_chunks_mut().0.iter_mut().zip(probabilities) {
+        *pair = [1.0 - p, *p];
+    }
+    pairs
 }
 
 /// `scipy.special.logit` (1.11 and later): two forms, for accuracy near one half.
@@ -130,6 +142,7 @@ pub(super) fn dot(row: &[f64], weights: &[f64]) -> f64 {
 /// column-major rows, which is what a data frame gives: fours of features as two chains, then a pair without FMA, then
 /// the last one alone. Found by comparing with numpy for 1 to 20 features: equal in every bit but for the last one to
 /// three rows of a batch whose length is no multiple of four, which BLAS treats apart.
+#[inline(always)]
 pub(super) fn dot_alone(row: &[f64], weights: &[f64]) -> f64 {
     let (fours, rest) = row.as_chunks::<4>();
     let (weight_fours, weight_rest) = weights.as_chunks::<4>();
@@ -146,6 +159,26 @@ pub(super) fn dot_alone(row: &[f64], weights: &[f64]) -> f64 {
         total += x * w;
     }
     total
+}
+
+/// [`dot_alone`] of every row.
+pub(super) fn dot_alone_each(values: &[f64], weights: &[f64]) -> Vec<f64> {
+    Level::best().run(DotAlone { values, weights })
+}
+
+struct DotAlone<'a> {
+    values: &'a [f64],
+    weights: &'a [f64],
+}
+
+impl Kernel for DotAlone<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<f64> {
+        let rows = self.values.chunks_exact(self.weights.len().max(1));
+        rows.map(|row| dot_alone(row, self.weights)).collect()
+    }
 }
 
 /// A sparse row times a column of weights: SciPy multiplies, rounds and adds. Zeros that are not stored add nothing.
@@ -190,6 +223,22 @@ mod tests {
         assert_eq!(log_add_exp(f64::NEG_INFINITY, f64::NEG_INFINITY), f64::NEG_INFINITY);
         assert!((log_add_exp(2.0f64.ln(), 3.0f64.ln()) - 5.0f64.ln()).abs() < 1e-15);
         assert!(log_add_exp(f64::NAN, 0.0).is_nan());
+    }
+
+    #[test]
+    fn many_at_once_are_as_one_alone() {
+        let scores: Vec<f64> = (-50..50).map(|n| f64::from(n) * 0.37).collect();
+        let mut found = scores.clone();
+        expit_each(&mut found);
+        assert!(
+            scores
+                .iter()
+                .zip(&found)
+                .all(|(x, p)| expit(*x).to_bits() == p.to_bits())
+        );
+        let weights = &scores[..7];
+        let expected: Vec<f64> = scores.chunks_exact(7).map(|row| dot_alone(row, weights)).collect();
+        assert_eq!(dot_alone_each(&scores, weights), expected);
     }
 
     #[test]

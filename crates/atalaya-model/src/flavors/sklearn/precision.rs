@@ -2,7 +2,9 @@
 //! square roots is the float32 result itself.
 
 use super::estimator::Output;
-use super::numeric::{argmax, round_to_f32};
+use super::numeric::{argmax, expit_each, round_to_f32};
+use crate::exp::exp_each;
+use crate::product::{Product, fused_single, multiply, multiply_with};
 
 /// The type that Python computes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +92,34 @@ impl Precision {
         match self {
             Self::Single => f64::from((x as f32).mul_add(w as f32, total as f32)),
             Self::Double => x.mul_add(w, total),
+        }
+    }
+
+    /// The product of two matrices, each element in the order of the inner dimension, as BLAS does it.
+    pub(super) fn multiply(self, a: &[f64], b: &[f64], sizes: Product) -> Vec<f64> {
+        match self {
+            Self::Single => {
+                let mut out = vec![0.0; sizes.rows * sizes.columns];
+                multiply_with(a, b, sizes, fused_single, &mut out);
+                out
+            }
+            Self::Double => multiply(a, b, sizes),
+        }
+    }
+
+    /// [`Precision::exp`] of every number.
+    pub(super) fn exp_each(self, values: &mut [f64]) {
+        match self {
+            Self::Single => values.iter_mut().for_each(|x| *x = self.exp(*x)),
+            Self::Double => exp_each(values),
+        }
+    }
+
+    /// [`Precision::expit`] of every number.
+    pub(super) fn expit_each(self, values: &mut [f64]) {
+        match self {
+            Self::Single => values.iter_mut().for_each(|x| *x = self.expit(*x)),
+            Self::Double => expit_each(values),
         }
     }
 

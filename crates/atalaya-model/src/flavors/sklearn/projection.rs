@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::block::{Block, Matrix, Names};
 use super::compiler::Compiler;
 use super::error::SklearnError;
-use super::numeric::{dot_alone, dot_sparse};
+use super::numeric::{dot_alone, dot_alone_each, dot_sparse};
 use super::part::Part;
 use super::precision::Precision;
 use super::sparse::Sparse;
 use super::transform::{Compiled, Transform};
 use super::weights::{Weights, read_sparse, sparse_rows};
 use crate::predictor::PredictError;
+use crate::product::Product;
 
 /// `((X - center) @ weights.T - offset) / scale`.
 #[derive(Debug)]
@@ -110,15 +111,15 @@ impl Projection {
         Ok(Self::new(names, weights).centered(center).compiled(part))
     }
 
-    /// What the product with one row of `x` is, before the offset.
-    fn row(&self, precision: Precision, row: &[f64], sparse: bool, out: &mut Vec<f64>) {
-        out.extend(self.weights.iter().map(|weights| {
-            if sparse && precision == Precision::Double {
-                dot_sparse(row, weights)
-            } else {
-                product(precision, row, weights, self.weights.rows)
+    /// The product with all rows of `x`, before the offset.
+    fn dense(&self, precision: Precision, x: &Matrix, out: &mut Vec<f64>) {
+        if x.sparse && precision == Precision::Double {
+            for row in x.values.chunks_exact(x.columns.max(1)) {
+                out.extend(self.weights.iter().map(|weights| dot_sparse(row, weights)));
             }
-        }));
+            return;
+        }
+        out.extend(products(precision, x, &self.weights));
     }
 
     /// The product with sparse rows: stored numbers one after the other.
@@ -140,6 +141,20 @@ pub(super) fn component_names(part: &Part<'_, '_>, count: usize) -> Names {
     (0..count)
         .map(|position| Arc::from(format!("{class}{position}")))
         .collect()
+}
+
+/// Rows times all rows of weights.
+fn products(precision: Precision, x: &Matrix, weights: &Weights) -> Vec<f64> {
+    if weights.rows == 1 && precision == Precision::Double {
+        return dot_alone_each(&x.values, &weights.values);
+    }
+    let sizes = Product {
+        rows: x.rows,
+        inner: x.columns,
+        columns: weights.rows,
+        transposed: true,
+    };
+    precision.multiply(&x.values, &weights.values, sizes)
 }
 
 /// A row times one of `outputs` columns of weights.
@@ -170,9 +185,7 @@ impl Transform for Projection {
                     x.for_each(|j, x| x - center[j]);
                     x.sparse = false;
                 }
-                for row in x.values.chunks_exact(x.columns.max(1)) {
-                    self.row(precision, row, x.sparse, &mut values);
-                }
+                self.dense(precision, &x, &mut values);
                 (x.rows, precision)
             }
         };

@@ -2,11 +2,11 @@
 
 use super::block::{Matrix, Names, refuse};
 use super::tree::Trees;
-use crate::ensemble::{BLOCK_ROWS, Table};
+use crate::ensemble::{Table, WALK_ROWS};
 use crate::predictor::PredictError;
 
-/// Rows that are rounded before they are evaluated: 256 rows of 20 columns are 20 KiB.
-const PIECE_ROWS: usize = 4 * BLOCK_ROWS;
+/// Rows that are rounded before they are evaluated: 768 rows of 20 columns are 60 KiB.
+const PIECE_ROWS: usize = 2 * WALK_ROWS;
 
 impl Trees {
     /// Adds what every tree says about every row to `out`, `outputs` numbers per row.
@@ -46,7 +46,15 @@ impl Trees {
 )]
 fn narrow(values: &[f64], block: &mut Vec<f32>) -> Option<bool> {
     block.extend(values.iter().map(|value| *value as f32));
-    if block.iter().fold(0.0f32, |total, value| total + value * 0.0) == 0.0 {
+    // As for doubles, see `all_finite`.
+    let (chunks, rest) = block.as_chunks::<16>();
+    let mut totals = [0.0f32; 16];
+    for chunk in chunks {
+        for (total, value) in totals.iter_mut().zip(chunk) {
+            *total += value * 0.0;
+        }
+    }
+    if totals.iter().chain(rest).fold(0.0, |total, value| total + value * 0.0) == 0.0 {
         return None;
     }
     Some(!block.iter().any(|value| value.is_infinite()))

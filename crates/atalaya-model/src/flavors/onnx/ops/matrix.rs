@@ -4,80 +4,11 @@
 use super::{Budget, Compiled, Inputs, Results, Row, Spec, broadcast, one, row};
 use crate::flavors::onnx::error::EvalError;
 use crate::flavors::onnx::tensor::{Elements, Tensor};
+pub(in crate::flavors::onnx) use crate::product::{Product, multiply};
 
 pub(super) static OPERATORS: &[Row] = &[row("MatMul", |_| Ok(Box::new(mat_mul))), row("Gemm", compile_gemm)];
 
 pub(super) static MICROSOFT: &[Row] = &[row("CDist", compile_cdist)];
-
-/// Sizes of a product: `rows × inner` times `inner × columns`.
-#[derive(Clone, Copy)]
-pub(in crate::flavors::onnx) struct Product {
-    pub(in crate::flavors::onnx) rows: usize,
-    pub(in crate::flavors::onnx) inner: usize,
-    pub(in crate::flavors::onnx) columns: usize,
-    /// Whether the second matrix is stored as `columns × inner`.
-    pub(in crate::flavors::onnx) transposed: bool,
-}
-
-/// A number that is multiplied and added without rounding in between.
-pub(in crate::flavors::onnx) trait Fused: Copy + Default {
-    fn fused(self, by: Self, plus: Self) -> Self;
-}
-
-impl Fused for f32 {
-    fn fused(self, by: Self, plus: Self) -> Self {
-        self.mul_add(by, plus)
-    }
-}
-
-impl Fused for f64 {
-    fn fused(self, by: Self, plus: Self) -> Self {
-        self.mul_add(by, plus)
-    }
-}
-
-impl Fused for i64 {
-    fn fused(self, by: Self, plus: Self) -> Self {
-        self.wrapping_mul(by).wrapping_add(plus)
-    }
-}
-
-impl Fused for i32 {
-    fn fused(self, by: Self, plus: Self) -> Self {
-        self.wrapping_mul(by).wrapping_add(plus)
-    }
-}
-
-/// The product of two matrices, whose slices have as many elements as `sizes` says.
-pub(in crate::flavors::onnx) fn multiply<T: Fused>(a: &[T], b: &[T], sizes: Product) -> Vec<T> {
-    let Product {
-        rows,
-        inner,
-        columns,
-        transposed,
-    } = sizes;
-    let mut out = vec![T::default(); rows * columns];
-    if columns == 0 || inner == 0 {
-        return out;
-    }
-    for (row, sums) in a.chunks_exact(inner).zip(out.chunks_exact_mut(columns)) {
-        if transposed {
-            for (sum, weights) in sums.iter_mut().zip(b.chunks_exact(inner)) {
-                *sum = row
-                    .iter()
-                    .zip(weights)
-                    .fold(T::default(), |sum, (x, w)| x.fused(*w, sum));
-            }
-        } else {
-            for (x, weights) in row.iter().zip(b.chunks_exact(columns)) {
-                for (sum, w) in sums.iter_mut().zip(weights) {
-                    *sum = x.fused(*w, *sum);
-                }
-            }
-        }
-    }
-    out
-}
 
 /// numpy's `matmul`: the last two dimensions are matrices, those before broadcast; a list is a row or a column.
 fn mat_mul(inputs: &Inputs, budget: &Budget) -> Results {
