@@ -219,7 +219,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         bits in prop::collection::vec(any::<prop::sample::Index>(), 1..5),
     ) {
-        let (form, _) = which.get(&*FORMS);
+        let (form, _) = which.get(&FORMS);
         let mut changed = form.clone();
         let places: std::collections::BTreeSet<usize> = bits.iter().map(|bit| bit.index(form.len() * 8)).collect();
         for place in places {
@@ -234,7 +234,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        let (form, batch) = which.get(&*FORMS);
+        let (form, batch) = which.get(&FORMS);
         let mut changed = form.clone();
         for (at, byte) in changes {
             changed[at.index(form.len())] = byte;
