@@ -31,7 +31,9 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let forms = CompiledForms::open(Path::new(&args.next().unwrap()), 8 << 30).unwrap();
     let cycles: usize = args.next().unwrap().parse().unwrap();
-    println!("| model | file / form, MB | read + SHA-256 | parse | load | first answer after unload, p50 / p99 / max | RSS, MB |");
+    println!(
+        "| model | file / form, MB | read + SHA-256 | parse | load | first answer after unload, p50 / p99 / max | RSS, MB |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for folder in args {
         measure(&forms, cycles, &PathBuf::from(folder));
@@ -101,7 +103,11 @@ fn measure(forms: &CompiledForms, cycles: usize, folder: &Path) {
             resident.push(resident_mb());
         }
     }
-    let (p50, p99, max) = (quantile(&mut first, 50), quantile(&mut first, 99), quantile(&mut first, 100));
+    let (p50, p99, max) = (
+        quantile(&mut first, 50),
+        quantile(&mut first, 99),
+        quantile(&mut first, 100),
+    );
     println!(
         "| `{}` | {:.1} / {:.1} | {} | {} | {} | **{} / {} / {}** | {:.1} → {:.1} |",
         folder.file_name().unwrap().to_str().unwrap(),
@@ -120,7 +126,11 @@ fn measure(forms: &CompiledForms, cycles: usize, folder: &Path) {
 
 fn ms(time: Duration) -> String {
     let ms = time.as_secs_f64() * 1e3;
-    if ms < 10.0 { format!("{ms:.2} ms") } else { format!("{ms:.0} ms") }
+    if ms < 10.0 {
+        format!("{ms:.2} ms")
+    } else {
+        format!("{ms:.0} ms")
+    }
 }
 
 fn quantile(times: &mut [Duration], percent: usize) -> Duration {

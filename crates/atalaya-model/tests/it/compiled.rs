@@ -1,7 +1,7 @@
 //! The compiled form: a model that is woken from it answers with the bits of the one that was loaded, and no damage to it is
 //! taken for a model.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use atalaya_model::compiled::sealed;
@@ -31,7 +31,7 @@ fn answers(model: &dyn Predictor, batch: &RecordBatch) -> Vec<Result<ArrayRef, S
 /// Whether two answers are the same bits: Arrow compares the buffers of numbers.
 fn same(a: &Result<ArrayRef, String>, b: &Result<ArrayRef, String>) -> bool {
     match (a, b) {
-        (Ok(a), Ok(b)) => format!("{:?}", a.to_data()) == format!("{:?}", b.to_data()),
+        (Ok(a), Ok(b)) => a.to_data() == b.to_data(),
         (a, b) => a.as_ref().err() == b.as_ref().err(),
     }
 }
@@ -215,8 +215,11 @@ fn a_refused_form_is_replaced_and_a_good_one_spares_the_files() {
 
 proptest! {
     #[test]
-    fn changed_bits_are_seen(which in any::<prop::sample::Index>(), bits in prop::collection::btree_set(any::<prop::sample::Index>(), 1..5)) {
-        let (form, _) = which.get(&*FORMS);
+    fn changed_bits_are_seen(
+        which in any::<prop::sample::Index>(),
+        bits in prop::collection::vec(any::<prop::sample::Index>(), 1..5),
+    ) {
+        let (form, _) = which.get(&FORMS);
         let mut changed = form.clone();
         let places: std::collections::BTreeSet<usize> = bits.iter().map(|bit| bit.index(form.len() * 8)).collect();
         for place in places {
@@ -231,7 +234,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        let (form, batch) = which.get(&*FORMS);
+        let (form, batch) = which.get(&FORMS);
         let mut changed = form.clone();
         for (at, byte) in changes {
             changed[at.index(form.len())] = byte;
@@ -239,9 +242,7 @@ proptest! {
         if let Ok(model) = wake(Bytes::from(sealed(changed)), "key")
             && let Ok(batch) = model.signature().enforce(batch)
         {
-            for answer in answers(&*model.predictor, &batch) {
-                let _ = answer.map(|answer| Arc::clone(&answer));
-            }
+            answers(&*model.predictor, &batch);
         }
     }
 }

@@ -42,6 +42,9 @@ enum Linear {
     Values(Vec<f64>),
 }
 
+/// Trees, and the leaves of each when any is linear.
+type Grown = (Ensemble<f64, f64>, Option<Vec<Linear>>);
+
 impl Booster {
     /// Compiles the first `iterations` iterations of a model text, or all of them when it is not above 0. Trees that are
     /// kept in `ensembles` may be taken out of the text; linear ones are not kept.
@@ -80,11 +83,7 @@ impl Booster {
         })
     }
 
-    fn grow(
-        text_bytes: usize,
-        model: &ModelText<'_>,
-        iterations: i64,
-    ) -> Result<(Ensemble<f64, f64>, Option<Vec<Linear>>), LightgbmError> {
+    fn grow(text_bytes: usize, model: &ModelText<'_>, iterations: i64) -> Result<Grown, LightgbmError> {
         let limit = text_bytes
             .saturating_mul(BYTES_PER_TEXT_BYTE)
             .saturating_add(FREE_BYTES);
