@@ -270,8 +270,8 @@ fn calls_inside() -> Vec<Case> {
                 &text("intercept_"),
                 b"G\x3f\xf0\0\0\0\0\0\0ub.",
             ],
-            Malformed,
-            "coef_",
+            Unsupported,
+            "LinearRegression",
         ),
         case(
             "a dtype of code",
