@@ -14,7 +14,7 @@ from databricks.sdk.service.serving import (
     ServedEntityInput,
     TrafficConfig,
 )
-from harness import FEATURES, MODEL, receipt, record, run
+from harness import FEATURES, MODEL, ROOT, Server, receipt, record, run
 from mlflow.deployments import get_deploy_client
 
 LAB = [record(45, 27.3, 120, 95), record(52, 32.1, 135, 160), record(38, 24.5, 110, 88)]
@@ -175,3 +175,36 @@ def test_what_the_program_prints_about_its_routes_is_complete(server):
     for method, path in sorted(paths):
         reply = requests.request(method, server.url + path.replace("{", "").replace("}", ""), timeout=60)
         assert reply.status_code == 401, (method, path, reply.status_code)
+
+
+def test_a_restarted_server_wakes_models_of_trees_from_their_compiled_form(tmp_path):
+    case = ROOT / "fixtures" / "models" / "sk13_lgb_booster_rf"
+    recorded = json.loads((case / "serving.json").read_text())
+    server = Server(tmp_path / "home").start()
+    try:
+        run("model", "register", case / "model_lgb", "--name", "trees", "--home", server.home)
+        entity = {"name": "trees-1", "entity_name": "trees", "entity_version": "1"}
+        server.call("POST", "/api/2.0/serving-endpoints", {"name": "trees", "config": {"served_entities": [entity]}})
+
+        def answers():
+            return server.invoke("trees", recorded["request"]).text
+
+        def built():
+            return server.call("GET", "/api/2.0/serving-endpoints/trees/served-models/trees-1/build-logs")["logs"]
+
+        first = answers()
+        assert first == recorded["response_text"]
+        assert "woken" not in built()
+        form = next((server.home / "compiled").iterdir())
+        server.kill()
+        server.start()
+        assert "woken from its compiled form" in built()
+        assert answers() == first
+        # A damaged form is no harm: the model is read from its files, and the form made anew.
+        server.stop()
+        form.write_bytes(form.read_bytes()[:-1] + b"\0")
+        server.start()
+        assert "woken" not in built()
+        assert answers() == first
+    finally:
+        server.close()

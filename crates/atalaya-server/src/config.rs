@@ -26,6 +26,8 @@ pub struct ServerConfig {
     pub egress_allow: Vec<EgressRule>,
     /// How models that only Python can run are run.
     pub python: PythonSettings,
+    /// Disk that compiled forms of models may take; those used longest ago go first.
+    pub compiled_bytes: u64,
     /// Whether monitors and the outbox run by themselves; off only in tests that drive them.
     pub background: bool,
 }
@@ -122,6 +124,7 @@ impl ServerConfig {
             baseline_roots: Vec::new(),
             egress_allow: Vec::new(),
             python: PythonSettings::default(),
+            compiled_bytes: 10 << 30,
             background: true,
         }
     }
@@ -148,6 +151,12 @@ impl ServerConfig {
     #[must_use]
     pub fn wal(&self) -> PathBuf {
         self.home.join("wal")
+    }
+
+    /// Compiled forms of models: a cache that may be deleted.
+    #[must_use]
+    pub fn compiled(&self) -> PathBuf {
+        self.home.join("compiled")
     }
 
     /// What lives as long as a process: folders of running Python models.

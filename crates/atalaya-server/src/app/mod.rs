@@ -23,7 +23,7 @@ use std::sync::{Arc, OnceLock};
 
 use atalaya_domain::Timestamp;
 use atalaya_lake::Lake;
-use atalaya_store::{Artifacts, Pepper, Store};
+use atalaya_store::{Artifacts, CompiledForms, Pepper, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -56,6 +56,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     store: Store,
     artifacts: Artifacts,
+    forms: CompiledForms,
     lake: Lake,
     pepper: Pepper,
     signer: signing::Signer,

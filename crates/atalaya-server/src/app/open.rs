@@ -10,7 +10,8 @@ use atalaya_domain::access::Role;
 use atalaya_lake::Lake;
 use atalaya_log::{Log, LogConfig, LogError};
 use atalaya_store::{
-    ArtifactError, Artifacts, NewToken, Pepper, Store, StoreError, TOKEN_RANDOM_BYTES, Token, TokenError, TokenKind,
+    ArtifactError, Artifacts, CompiledForms, NewToken, Pepper, Store, StoreError, TOKEN_RANDOM_BYTES, Token,
+    TokenError, TokenKind,
 };
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
@@ -125,6 +126,11 @@ impl App {
         })?;
         let store = Store::open(&config.database()).await?;
         let artifacts = Artifacts::open(&config.artifacts()).await?;
+        let forms =
+            CompiledForms::open(&config.compiled(), config.compiled_bytes).map_err(|source| OpenError::Path {
+                path: config.compiled(),
+                source,
+            })?;
         let lake = Lake::open(config.lake());
         let egress = Egress::new(config.egress_allow.clone());
         Ok(Self(Arc::new(Inner {
@@ -132,6 +138,7 @@ impl App {
             clock,
             store,
             artifacts,
+            forms,
             lake,
             pepper: Pepper::new(pepper),
             signer: signing::Signer::new(&signing_key),

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) baseline_roots: Vec<PathBuf>,
     /// Private destinations that notifications may go to: `host:port` or `address/prefix`.
     pub(crate) egress_allow: Vec<String>,
+    /// Disk that compiled forms of models may take.
+    pub(crate) compiled_mib: u64,
     pub(crate) log: LogTable,
     pub(crate) listener: ListenerTable,
     pub(crate) python: PythonTable,
@@ -63,6 +65,7 @@ impl Default for Settings {
             node: server.node,
             baseline_roots: Vec::new(),
             egress_allow: Vec::new(),
+            compiled_mib: server.compiled_bytes >> 20,
             log: LogTable {
                 segment_mib: server.log.segment_bytes >> 20,
                 disk_budget_mib: server.log.disk_budget_bytes >> 20,
@@ -164,6 +167,7 @@ impl Settings {
         config.limits.first_byte = Duration::from_secs(self.listener.first_byte_seconds);
         config.limits.request_head = Duration::from_secs(self.listener.request_head_seconds);
         config.limits.drain = Duration::from_secs(self.listener.drain_seconds);
+        config.compiled_bytes = self.compiled_mib << 20;
         config.python = self.python.settings(home);
         Ok(config)
     }

@@ -15,9 +15,9 @@ use atalaya_store::{ArtifactError, Digest, NewModelVersion, NewRegisteredModel, 
 use super::App;
 pub(crate) use build_log::BuildLog;
 pub(crate) use python::WorkerCounters;
-use running::Means;
 pub use running::RunningModel;
 pub(super) use running::remove_left_over;
+use running::{FormPlace, Means};
 
 /// Running models by the digest of their files: one copy however many endpoints serve it.
 #[derive(Default)]
@@ -178,11 +178,23 @@ impl App {
         let log = BuildLog::new(Arc::clone(&self.0.clock));
         self.0.models.logs.keep(&label, &log);
         log.line(&format!("loading `{label}`"));
+        let form = digest.parse().ok().map(|digest| FormPlace {
+            forms: self.0.forms.clone(),
+            digest,
+        });
+        let means = Means {
+            form,
+            ..self.means(label, Arc::clone(&log))
+        };
+        if let Some(running) = self.woken(&means).await? {
+            *place = Arc::downgrade(&running);
+            return Ok(running);
+        }
         let files = self
             .version_files(version)
             .await
             .inspect_err(|error| log.line(&format!("cannot be loaded: {}", crate::api::error::chain(error))))?;
-        let running = self.start(files, label, log).await?;
+        let running = Self::start(files, means).await?;
         *place = Arc::downgrade(&running);
         Ok(running)
     }
@@ -192,8 +204,7 @@ impl App {
     /// # Errors
     /// [`ModelError`] when nothing can run it here.
     pub async fn load_files(&self, files: ModelFiles, label: String) -> Result<Arc<RunningModel>, ModelError> {
-        let log = BuildLog::new(Arc::clone(&self.0.clock));
-        self.start(files, label, log).await
+        Self::start(files, self.means(label, BuildLog::new(Arc::clone(&self.0.clock)))).await
     }
 
     /// The Python original of a model, also of one that could run natively: to compare with.
@@ -213,16 +224,17 @@ impl App {
             label,
             log,
             counters: Arc::clone(&self.0.models.counters),
+            form: None,
         }
     }
 
-    async fn start(
-        &self,
-        files: ModelFiles,
-        label: String,
-        log: Arc<BuildLog>,
-    ) -> Result<Arc<RunningModel>, ModelError> {
-        let means = self.means(label, log);
+    async fn woken(&self, means: &Means) -> Result<Option<Arc<RunningModel>>, ModelError> {
+        let means = means.clone();
+        let waking = tokio::task::spawn_blocking(move || RunningModel::wake(&means));
+        Ok(waking.await.map_err(|_| ModelError::Ended)?.map(Arc::new))
+    }
+
+    async fn start(files: ModelFiles, means: Means) -> Result<Arc<RunningModel>, ModelError> {
         // Reading a large forest takes far longer than an async thread may be held, and building an environment minutes.
         let starting = tokio::task::spawn_blocking(move || RunningModel::start(&files, &means));
         Ok(Arc::new(starting.await.map_err(|_| ModelError::Ended)??))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use atalaya_model::{LoadError, LoadedModel, ModelFiles, Verdict};
+use atalaya_store::{CompiledForms, Digest};
 use atalaya_worker::Health;
 
 use super::ModelError;
@@ -31,9 +32,59 @@ pub(super) struct Means {
     pub(super) label: String,
     pub(super) log: Arc<BuildLog>,
     pub(super) counters: Arc<WorkerCounters>,
+    /// Where the compiled form of a registered version is kept.
+    pub(super) form: Option<FormPlace>,
+}
+
+/// The place of one model among the compiled forms.
+#[derive(Clone)]
+pub(super) struct FormPlace {
+    pub(super) forms: CompiledForms,
+    pub(super) digest: Digest,
+}
+
+impl FormPlace {
+    /// The model from its compiled form, within milliseconds; `None` when there is none that can be used.
+    fn woken(&self) -> Option<LoadedModel> {
+        let bytes = self.forms.map(&self.digest)?;
+        match atalaya_model::wake(bytes, self.digest.as_str()) {
+            Ok(loaded) => Some(loaded),
+            Err(error) => {
+                tracing::info!(digest = %self.digest, %error, "compiled form not used; the model is read from its files");
+                None
+            }
+        }
+    }
+
+    /// Keeps a form for the next time. Without it a model loads as well, only slower.
+    fn keep(&self, form: &[u8]) {
+        if let Err(error) = self.forms.put(&self.digest, form) {
+            tracing::warn!(digest = %self.digest, %error, "compiled form not kept");
+        }
+    }
 }
 
 impl RunningModel {
+    /// From its compiled form, without its files; `None` when there is none that can be used. Blocks on the disk.
+    pub(super) fn wake(means: &Means) -> Option<Self> {
+        let started = Instant::now();
+        let loaded = means.form.as_ref()?.woken()?;
+        let log = Arc::clone(&means.log);
+        log.line(&format!(
+            "executor `native`, flavor `{}`: {}",
+            loaded.flavor, loaded.reason
+        ));
+        log.line(&format!(
+            "woken from its compiled form after {} ms",
+            started.elapsed().as_millis()
+        ));
+        Some(Self {
+            loaded,
+            python: None,
+            log,
+        })
+    }
+
     /// Natively where that is possible, in Python where only Python can. Slow: belongs on a blocking thread.
     pub(super) fn start(files: &ModelFiles, means: &Means) -> Result<Self, ModelError> {
         let started = Instant::now();
@@ -63,7 +114,16 @@ impl RunningModel {
 
     fn attempt(files: &ModelFiles, means: &Means) -> Result<Self, ModelError> {
         let log = Arc::clone(&means.log);
-        match atalaya_model::load(files) {
+        let native = match &means.form {
+            None => atalaya_model::load(files),
+            Some(place) => atalaya_model::load_compiling(files, place.digest.as_str()).map(|(loaded, form)| {
+                if let Some(form) = form {
+                    place.keep(&form);
+                }
+                loaded
+            }),
+        };
+        match native {
             Ok(loaded) => {
                 return Ok(Self {
                     loaded,
