@@ -32,6 +32,7 @@ fn served(version: &str, size: &str, scale_to_zero: bool, spelling: &str) -> Val
         "name": format!("{MODEL}-{version}"), "workload_size": size, "workload_type": "CPU",
         "scale_to_zero_enabled": scale_to_zero, "creator": "admin", "creation_timestamp": 0,
         "state": {"deployment": "DEPLOYMENT_READY", "deployment_state_message": ""},
+        "executor": "native", "executor_reason": "flavor `sklearn` is understood completely",
     });
     wire[format!("{spelling}_name")] = json!(MODEL);
     wire[format!("{spelling}_version")] = json!(version);
