@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+from pathlib import Path
 
 import cloudpickle
 import mlflow
@@ -103,9 +104,18 @@ def as_answered(expected):
 
 def workers(server):
     """Process ids of the server's Python workers."""
-    children = f"/proc/{server.process.pid}/task"
-    pids = {pid for task in os.listdir(children) for pid in open(f"{children}/{task}/children").read().split()}
-    return [int(pid) for pid in pids if b"worker-" in open(f"/proc/{pid}/cmdline", "rb").read()]
+    tasks = f"/proc/{server.process.pid}/task"
+    # Threads and processes end while they are looked at.
+    pids = {pid for task in os.listdir(tasks) for pid in text_of(f"{tasks}/{task}/children").split()}
+    return [int(pid) for pid in pids if "worker-" in text_of(f"/proc/{pid}/cmdline")]
+
+
+def text_of(path):
+    """What a file of `/proc` says; nothing when what it tells of is gone."""
+    try:
+        return Path(path).read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @pytest.mark.parametrize("name", ["custom", "step"])
