@@ -157,13 +157,23 @@ fn dangerous(outlines: &[(&str, Result<Outline, String>)]) -> Vec<String> {
 
 /// The sentence that says why a model does not run natively: that of the flavor that came nearest.
 fn reason(passed_over: &[PassedOver], refused: bool, python: bool) -> String {
-    let telling = passed_over
+    let of_its_own = |one: &&PassedOver| FLAVORS.iter().all(|flavor| flavor.name() != one.flavor);
+    let tried = passed_over
         .iter()
         .find(|one| one.refused)
-        .or_else(|| passed_over.iter().find(|one| one.tried))
-        .or_else(|| passed_over.iter().find(|one| one.flavor != "python_function"))
-        .or_else(|| passed_over.first());
-    let telling = telling.map_or_else(|| "it has no flavor".to_owned(), |one| one.reason.clone());
+        .or_else(|| passed_over.iter().find(|one| one.tried));
+    let telling = match tried {
+        Some(one) => one.reason.clone(),
+        // None of the native flavors is named; those that are named are told.
+        None => {
+            let named = passed_over.iter().filter(of_its_own);
+            let named: Vec<_> = named.map(|one| format!("`{}`", one.flavor)).collect();
+            match named[..] {
+                [] => "it has no flavor".to_owned(),
+                _ => format!("there is no native loader for its flavors: {}", named.join(", ")),
+            }
+        }
+    };
     match (refused, python) {
         (true, _) => telling,
         (false, true) => format!("{telling}; only Python can run it"),

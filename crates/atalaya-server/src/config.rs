@@ -1,6 +1,7 @@
 //! What the server is told at start; parsed and checked by the binary, typed here.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use atalaya_worker::environment::BuildOptions;
@@ -43,6 +44,28 @@ pub enum PythonEnvironment {
     Build(BuildOptions),
 }
 
+/// Hears what happens while a Python model is made ready, line by line.
+#[derive(Clone)]
+pub struct BuildWatch(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl BuildWatch {
+    /// A watch that calls `hear` with each line, from the thread that builds.
+    #[must_use]
+    pub fn new(hear: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    pub(crate) fn line(&self, words: &str) {
+        (self.0)(words);
+    }
+}
+
+impl std::fmt::Debug for BuildWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BuildWatch")
+    }
+}
+
 /// How models that only Python can run are run. What is said of one worker holds for each.
 #[derive(Debug, Clone)]
 pub struct PythonSettings {
@@ -64,6 +87,8 @@ pub struct PythonSettings {
     pub load_timeout: Duration,
     /// A worker that nobody asked for so long is closed; the next request starts one.
     pub idle_unload: Option<Duration>,
+    /// Who hears, besides the build log, how far a model is.
+    pub watch: Option<BuildWatch>,
 }
 
 impl Default for PythonSettings {
@@ -84,6 +109,7 @@ impl Default for PythonSettings {
             request_timeout: defaults.request_timeout,
             load_timeout: defaults.load_timeout,
             idle_unload: defaults.idle_unload,
+            watch: None,
         }
     }
 }

@@ -20,7 +20,7 @@ mod watch;
 pub use api::RouteRow;
 pub use app::{ADMIN_TOKEN_FILE, App, ModelError, OpenError, RegisterModel, ReportFiles, RunningModel};
 pub use clock::{Clock, HeldClock, SystemClock};
-pub use config::{LogSettings, PythonEnvironment, PythonSettings, ServerConfig};
+pub use config::{BuildWatch, LogSettings, PythonEnvironment, PythonSettings, ServerConfig};
 pub use http::{Drained, ListenerLimits};
 pub use notify::{Deliveries, EgressRule, EgressRuleError};
 pub use server::{Server, ServerError, route_table};

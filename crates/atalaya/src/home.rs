@@ -1,10 +1,11 @@
 //! The home folder as the commands use it without a server: the database, the model files and the lake.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use atalaya_server::{App, SystemClock};
+use atalaya_server::{App, BuildWatch, SystemClock};
 
 use crate::cli::PythonArg;
 use crate::config::Settings;
@@ -17,7 +18,12 @@ pub(crate) async fn open_beside(home: &Path) -> anyhow::Result<App> {
 /// As [`open_beside`], for a command that runs models.
 pub(crate) async fn open_beside_with(home: &Path, python: PythonArg) -> anyhow::Result<App> {
     let settings = Settings::read(home)?.with_python(python);
-    App::open_beside(settings.server(home)?, Arc::new(SystemClock))
+    let mut config = settings.server(home)?;
+    if std::io::stderr().is_terminal() {
+        // Building an environment takes a minute or more; a person would like to see what is going on.
+        config.python.watch = Some(BuildWatch::new(|line| eprintln!("  {line}")));
+    }
+    App::open_beside(config, Arc::new(SystemClock))
         .await
         .with_context(|| format!("cannot open the home {}", home.display()))
 }

@@ -93,7 +93,7 @@ pub(super) fn start(
 ) -> Result<(LoadedModel, PythonRun), ModelError> {
     let (python, environment) = environment(files, found, means)?;
     let (folder, lock) = write_files(files, &means.run).map_err(ModelError::RunFolder)?;
-    means.log.line("starting a Python worker, which loads the model");
+    means.tell("starting a Python worker, which loads the model");
     let settings = &means.python;
     let launcher = match &settings.launcher {
         Some(launcher) => launcher.clone(),
@@ -137,16 +137,14 @@ fn environment(
             reason: found.reason.clone(),
         }),
         PythonEnvironment::Local(python) => {
-            means
-                .log
-                .line(&format!("environment `local`: {}, as it is", python.display()));
+            means.tell(&format!("environment `local`: {}, as it is", python.display()));
             Ok((python.clone(), None))
         }
         PythonEnvironment::Build(options) => {
             let wanted = Requirements::read(|path| files.read(path).map(<[u8]>::to_vec), false)?
                 .with_worker_needs(found.manifest.mlflow_version.as_deref());
-            let made = environment::ensure(options, &wanted, &mut |line| means.log.line(line))?;
-            means.log.line(&format!("environment {}", made.hash));
+            let made = environment::ensure(options, &wanted, &mut |line| means.tell(line))?;
+            means.tell(&format!("environment {}", made.hash));
             Ok((made.python.clone(), Some(made)))
         }
     }

@@ -36,6 +36,16 @@ pub(super) struct Means {
     pub(super) form: Option<FormPlace>,
 }
 
+impl Means {
+    /// Says how far the model is: in its log, and to who watches.
+    pub(super) fn tell(&self, line: &str) {
+        self.log.line(line);
+        if let Some(watch) = &self.python.watch {
+            watch.line(line);
+        }
+    }
+}
+
 /// The place of one model among the compiled forms.
 #[derive(Clone)]
 pub(super) struct FormPlace {

@@ -9,7 +9,6 @@ use arrow::datatypes::Float64Type;
 use atalaya_model::payload::{self, ContentType};
 use atalaya_model::{LoadedModel, Method, ModelFiles, Signature};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::inspect::files_of;
@@ -45,10 +44,7 @@ pub(super) async fn run(args: Check) -> anyhow::Result<ExitCode> {
     let files = files_of(&args.model, &args.home.home).await?;
     let native = atalaya_model::load(&files).context("there is no native answer to compare")?;
     let app = open_beside_with(&args.home.home, args.python).await?;
-    let waiting = ProgressBar::new_spinner().with_message("starting the Python original");
-    waiting.enable_steady_tick(std::time::Duration::from_millis(120));
     let original = app.load_original(files.clone(), args.model.clone()).await;
-    waiting.finish_and_clear();
     app.close().await;
     let original = original?;
     let methods = shared_methods(&args, &native, &original)?;
