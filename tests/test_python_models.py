@@ -166,6 +166,13 @@ def test_a_killed_worker_comes_back_and_the_state_is_told_truly(python_server):
     for pid in before:
         os.kill(pid, signal.SIGKILL)
 
+    def told():
+        endpoint = python_server.call("GET", "/api/2.0/serving-endpoints/custom")
+        entity = endpoint["config"]["served_entities"][0]["state"]
+        return (endpoint["state"]["ready"], entity["deployment"]) == ("NOT_READY", "DEPLOYMENT_RECOVERING")
+
+    wait_until(told, START_S, "a state that says that nothing answers")
+
     def answers():
         reply = python_server.invoke("custom", {"dataframe_records": [{"a": 1.0, "b": 1.0}]})
         assert reply.status_code in (200, 503), reply.text

@@ -225,7 +225,8 @@ impl Predictor for PythonModel {
     }
 }
 
-/// A parameter as a request has it; MLflow reads it again by the type that the model declares.
+/// A parameter as a request has it; MLflow reads it again by the type that the model declares. What cannot be written goes
+/// as a value of another type, which MLflow refuses: nothing is passed on as missing that was given.
 fn as_json(value: &ParamValue) -> Value {
     match value {
         ParamValue::Null => Value::Null,
@@ -235,9 +236,11 @@ fn as_json(value: &ParamValue) -> Value {
         ParamValue::Double(value) => Value::from(*value),
         ParamValue::String(value) => Value::from(value.as_str()),
         ParamValue::Datetime(micros) => arrow_array::temporal_conversions::timestamp_us_to_datetime(*micros)
-            .map_or(Value::Null, |time| Value::from(time.to_string().replace(' ', "T"))),
+            .map_or(Value::from(*micros), |time| {
+                Value::from(time.to_string().replace(' ', "T"))
+            }),
         ParamValue::List(values) => values.iter().map(as_json).collect(),
-        ParamValue::Object(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+        ParamValue::Object(text) => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str())),
     }
 }
 
